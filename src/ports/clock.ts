@@ -1,0 +1,13 @@
+/** Time as an argument. The simulator gives a virtual one. */
+export interface Clock {
+  /** Milliseconds since 1970, UTC. May jump. */
+  now(): number
+  /** Calls once, `delayMs` from now, and returns how to call it off. */
+  after(delayMs: number, call: () => void): () => void
+}
+
+/** Identity and randomness as an argument. */
+export interface Identity {
+  /** A UUIDv7 text: sorts by time. */
+  id(): string
+}

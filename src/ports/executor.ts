@@ -1,0 +1,63 @@
+import type { Json } from '../core/json.ts'
+import type { ContainerWork } from '../core/dag/dag.ts'
+import type { Outcome } from '../core/run/events.ts'
+
+/**
+ * Runs attempts: as processes, containers or pods. Everything an executor does is safe to ask for twice, by two
+ * engines, after a crash of either: an attempt is started **at most once, ever**.
+ *
+ * What it must do is written down as tests in `test/contracts/executor.ts`.
+ */
+export interface Executor {
+  /** `process`, `container`, `pod`. */
+  readonly name: string
+  /** Sentences about what this executor ignores in this work, such as `image`; empty when nothing is ignored. */
+  ignores(work: ContainerWork): readonly string[]
+  /**
+   * Makes it so that the attempt has been started. Never started: starts it. Running: watches it. Already ended:
+   * reports the end again. Every call leads to observations; none throws for what the task or the machine did.
+   */
+  start(attempt: AttemptSpec): void
+  /**
+   * Asks the attempt to end: TERM to the whole tree, KILL after `graceMs`. One that was never started never will be.
+   * An `ended` observation follows in every case. May be called again with a shorter grace.
+   */
+  stop(attempt: AttemptRef, graceMs: number): void
+  /** The outcome is durable: whatever was kept to tell it again may go. Logs stay. */
+  release(attempt: AttemptRef): void
+  /** Ends what a finished run left behind (daemons that left their process group, workspace when asked). */
+  endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void>
+  /** Stops watching; running attempts go on and can be adopted by the next engine. */
+  close(): Promise<void>
+}
+
+/** Who an attempt is. Names of processes, containers and pods are derived from it. */
+export interface AttemptRef {
+  readonly run: string
+  readonly task: string
+  /** From 1. */
+  readonly attempt: number
+}
+
+/** Everything needed to start an attempt, with expressions rendered. It is data and can be derived again. */
+export interface AttemptSpec extends AttemptRef {
+  readonly namespace: string
+  readonly dag: string
+  readonly runName: string
+  readonly work: ContainerWork
+  /** Name and value; the last one of a name wins. Secret values are in here only, and only in memory. */
+  readonly env: readonly { readonly name: string; readonly value: string }[]
+  /** Names in `env` whose values are secret. */
+  readonly secretNames: readonly string[]
+  readonly outputs: readonly string[]
+  readonly workspace: boolean
+  readonly workdir: string | null
+}
+
+/** What an executor saw. The engine turns it into facts; seeing it twice changes nothing. */
+export type Observation =
+  | { readonly kind: 'running'; readonly ref: AttemptRef; readonly at: number; readonly handle: Json }
+  | { readonly kind: 'ended'; readonly ref: AttemptRef; readonly at: number; readonly outcome: Outcome }
+
+/** Called by the executor, never inside the call that caused it. */
+export type Observe = (observation: Observation) => void

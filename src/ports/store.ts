@@ -1,0 +1,205 @@
+import type { Dag } from '../core/dag/dag.ts'
+import type { Json } from '../core/json.ts'
+import type { RunEvent } from '../core/run/events.ts'
+import type { AttemptRow, Rows, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
+
+/**
+ * The truth. One SQL store behind it, with a driver for SQLite and one for PostgreSQL; what it must do is written
+ * down as tests in `test/contracts/store.ts`.
+ *
+ * Every method may throw {@link StoreError}. Writes of one event-loop turn share one transaction (group commit);
+ * each promise settles after that transaction is durable.
+ */
+export interface Store {
+  /**
+   * Appends facts to a run's log, replaces its rows and adds to the feed, in one transaction.
+   *
+   * @throws {StoreError} `VERSION_CONFLICT`  somebody appended first; `DUPLICATE_RUN` (version 0) the trigger key
+   *   or the run id exists already, see `existing`; `POOL_FULL` a pool has no slot left; `NOT_OWNER` `engine` no
+   *   longer owns the run; `TERMINAL` the run has settled. Nothing of this append was written; other appends of the
+   *   same turn are not affected.
+   */
+  append(append: Append): Promise<void>
+  /** Events of a run in order, from the `after`-th on (0: all). Empty for an unknown run. */
+  events(run: string, after?: number): Promise<readonly RunEvent[]>
+  run(id: string): Promise<StoredRun | null>
+  /** Runs whose id or name starts with the text, newest first, at most `limit`. */
+  runsLike(prefix: string, limit: number): Promise<readonly StoredRun[]>
+  runs(query: RunQuery): Promise<Page<StoredRun>>
+  tasks(query: TaskQuery): Promise<Page<TaskRow>>
+  attempts(run: string, task?: string): Promise<readonly AttemptRow[]>
+  /** Live attempts (not ended) per pool, over all runs. */
+  poolUse(): Promise<ReadonlyMap<string, number>>
+  /** The run made for this trigger key, if any. */
+  runOfTrigger(namespace: string, dag: string, kind: string, key: string): Promise<string | null>
+
+  /** Stores a DAG version by content. Same content: same number, nothing written but `suspended`. */
+  putDag(
+    dag: Dag,
+    hash: string,
+    source: string | null,
+    at: number,
+  ): Promise<{ version: number; created: boolean }>
+  dagByHash(hash: string): Promise<StoredDag | null>
+  /** The newest version, or version `number`. */
+  dag(namespace: string, name: string, version?: number): Promise<StoredDag | null>
+  /** The newest version of every DAG that was not removed, by namespace and name. */
+  dags(): Promise<readonly StoredDag[]>
+  /** Ends its schedules; versions and runs stay. */
+  removeDag(namespace: string, name: string, at: number): Promise<void>
+  /** Numbers the versions of a `DagTask` by content: first 1, a changed one the next number. */
+  putDagTask(namespace: string, name: string, spec: Json, hash: string, at: number): Promise<number>
+  dagTask(namespace: string, name: string, version: number): Promise<Json | null>
+  dagTaskVersions(namespace: string, name: string): Promise<readonly number[]>
+
+  /** Says who this engine is and that it lives. */
+  beat(engine: EngineRow): Promise<void>
+  engines(): Promise<readonly EngineRow[]>
+  removeEngine(id: string): Promise<void>
+  /** Takes over a run: succeeds only if its owner is still `from`. */
+  claim(run: string, from: string | null, to: string | null): Promise<boolean>
+  /** Unsettled runs, oldest first, optionally of one owner (null: of nobody). */
+  unsettled(owner?: string | null): Promise<readonly StoredRun[]>
+
+  /** Ticks up to and including this time were dealt with; null when never looked at. */
+  highWater(namespace: string, dag: string): Promise<number | null>
+  /** Records ticks that will not run, and moves the mark forward (never back), in one transaction. */
+  advance(advance: Advance): Promise<void>
+  skips(namespace: string, dag: string, limit: number): Promise<readonly Skip[]>
+
+  /** Entries after `seq`, oldest first, at most `limit`. */
+  feed(seq: number, limit: number): Promise<readonly FeedEntry[]>
+  feedEnd(): Promise<number>
+  /** A number that changes when another process or connection committed; cheap enough to ask ten times a second. */
+  changeMark(): number | Promise<number>
+  /** Removes a settled run with everything of it. Refuses an unsettled one by doing nothing; says whether it did. */
+  removeRun(run: string): Promise<boolean>
+  /** Writes an online copy of the database to a new file. */
+  backup(file: string): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Append {
+  readonly run: string
+  /** Length of the log the caller decided on; 0 for a new run. */
+  readonly version: number
+  readonly events: readonly RunEvent[]
+  readonly rows: Rows
+  /** Refused as `NOT_OWNER` unless this engine owns the run; null writes whoever owns it (a request of a person). */
+  readonly engine: string | null
+  /** Most live attempts that the pools of these attempts may have, over all runs. */
+  readonly pools: ReadonlyMap<string, number>
+  /** With a scheduled run (version 0): moves the schedule's mark in the same transaction. */
+  readonly advance?: Advance
+}
+
+export interface StoredRun extends RunRow {
+  /** Length of its log. */
+  readonly version: number
+  /** The engine that drives it; null when none does. */
+  readonly owner: string | null
+}
+
+export interface StoredDag {
+  readonly dag: Dag
+  readonly hash: string
+  readonly version: number
+  /** File or object it came from. */
+  readonly source: string | null
+  readonly createdAt: number
+}
+
+export interface EngineRow {
+  readonly id: string
+  readonly pid: number
+  /** Start time of the process as the system gives it, so that a reused pid is not mistaken for it. */
+  readonly processStart: string
+  readonly bootId: string
+  readonly host: string
+  readonly seenAt: number
+}
+
+export interface RunQuery {
+  readonly namespace?: string
+  readonly dag?: string
+  readonly phases?: readonly RunPhase[]
+  readonly labels?: Readonly<Record<string, string>>
+  readonly createdFrom?: number
+  readonly createdBefore?: number
+  readonly parentRun?: string
+  /** 1..500, default 50. Newest first. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly after?: string
+}
+
+export interface TaskQuery {
+  readonly run: string
+  readonly states?: readonly TaskStateName[]
+  /** 1..5000, default 500. In order of `index`. */
+  readonly limit?: number
+  readonly after?: string
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Give it as `after` to read on; null at the end. */
+  readonly next: string | null
+}
+
+export interface Advance {
+  readonly namespace: string
+  readonly dag: string
+  readonly highWater: number
+  readonly skips: readonly Skip[]
+}
+
+/** Ticks of one schedule that did not become runs, as one span. */
+export interface Skip {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+  /** `CATCH_UP`, `STARTING_DEADLINE`, `CONCURRENCY_FORBID`, `SUSPENDED`, `CAP`. */
+  readonly reason: string
+  readonly at: number
+}
+
+export interface FeedEntry {
+  readonly seq: number
+  readonly run: string
+  /** Length of the run's log after it. */
+  readonly version: number
+}
+
+export type StoreErrorCode =
+  | 'VERSION_CONFLICT'
+  | 'DUPLICATE_RUN'
+  | 'POOL_FULL'
+  | 'NOT_OWNER'
+  | 'TERMINAL'
+  | 'DISK_FULL'
+  | 'READ_ONLY'
+  | 'DATABASE_CORRUPT'
+  | 'UNSUPPORTED_FILESYSTEM'
+  | 'SCHEMA_TOO_NEW'
+  | 'SCHEMA_CHANGED'
+  | 'DATABASE_BUSY'
+  | 'DATABASE_UNAVAILABLE'
+  | 'BAD_CURSOR'
+
+/** A failing world below the store, with a stable code. */
+export class StoreError extends Error {
+  readonly code: StoreErrorCode
+  /** With `DUPLICATE_RUN`: the id of the run that is there. */
+  readonly existing: string | null
+  constructor(
+    code: StoreErrorCode,
+    message: string,
+    options: { cause?: unknown; existing?: string | null } = {},
+  ) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.name = 'StoreError'
+    this.code = code
+    this.existing = options.existing ?? null
+  }
+}
