@@ -96,7 +96,7 @@ export function reusable(old: RunState, again: readonly string[] | null): Checke
       if (!rerun.has(task.index)) return [reusedTask(old, task)]
       const inputsStay = (old.plan.nodes[task.index]?.dependencies ?? []).every(index => !rerun.has(index))
       return inputsStay ? goodItems(old, task, again) : []
-    }))
+    })
   return { ok: true, value, warnings: [] }
 }
 
