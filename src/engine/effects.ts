@@ -37,6 +37,7 @@ export class Effects {
   readonly #host: EffectsHost
   /** Runs that attempts of `dag` tasks wait for. */
   readonly #children = new Map<string, AttemptRef>()
+  readonly #cleaning = new Set<Promise<void>>()
 
   constructor(host: EffectsHost) {
     this.#host = host
@@ -87,6 +88,11 @@ export class Effects {
     if (row === null || !isTerminal(row.phase)) return
     this.#children.delete(run)
     this.#ended(waiting, childOutcome(row))
+  }
+
+  /** Settles when everything that finished runs left behind is gone. */
+  async cleaned(): Promise<void> {
+    await Promise.all(this.#cleaning)
   }
 
   async #ensure(state: RunState, task: TaskState, stopGraceMs: number | null): Promise<void> {

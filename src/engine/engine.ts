@@ -127,6 +127,11 @@ export class Engine {
     this.#effects.stopAgain(driven.state, graceMs)
   }
 
+  /** Settles when what finished runs left behind has been removed. */
+  async cleaned(): Promise<void> {
+    await this.#effects.cleaned()
+  }
+
   observe(observation: Observation): void {
     const driven = this.#runs.get(observation.ref.run)
     if (driven === undefined || this.#closed) return
