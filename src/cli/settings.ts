@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 
 /** What the environment says to the command line; the only place that reads it. */
@@ -23,9 +22,4 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
     rows: stdout.rows ?? 40,
     user: env['USER'] ?? env['LOGNAME'] ?? 'somebody',
   }
-}
-
-/** Attempts at once when nobody said: processes of tasks mostly wait, but a laptop must stay usable. */
-export function defaultParallel(): number {
-  return Math.max(4, availableParallelism() * 2)
 }

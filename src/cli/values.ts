@@ -47,3 +47,8 @@ export function assignments(option: string, texts: readonly string[]): ReadonlyM
   }
   return values
 }
+
+/** Every value, for masking. */
+export function valuesIn(values: KeyedValues): readonly string[] {
+  return [...values.values()].flatMap(keys => [...keys.values()])
+}
