@@ -28,7 +28,10 @@ export interface DriveOptions {
  * Drives one run to its end in this process and shows it. `begin` submits or adopts it and gives its id.
  * @returns The exit code.
  */
-export async function driveRun(options: DriveOptions, begin: (engine: Engine) => Promise<string>): Promise<number> {
+export async function driveRun(
+  options: DriveOptions,
+  begin: (engine: Engine) => Promise<string>,
+): Promise<number> {
   const { local, environment } = options
   const show = follower(options.format, environment, systemClock.now)
   const over = Promise.withResolvers<RunState>()
@@ -90,7 +93,12 @@ export function masker(secrets: readonly string[]): (text: string) => string {
   return text => long.reduce((masked, secret) => masked.replaceAll(secret, '***'), text)
 }
 
-function listenForSignals(engine: Engine, run: string, user: string, say: (text: string) => void): () => void {
+function listenForSignals(
+  engine: Engine,
+  run: string,
+  user: string,
+  say: (text: string) => void,
+): () => void {
   let times = 0
   const stop = (): void => {
     times += 1
@@ -99,7 +107,9 @@ function listenForSignals(engine: Engine, run: string, user: string, say: (text:
       void engine.request(run, { kind: 'cancel', by: user, skipFinally: false })
     } else if (times === 2) {
       say('killing')
-      void engine.request(run, { kind: 'cancel', by: user, skipFinally: true }).then(() => engine.hurry(run, 0))
+      void engine
+        .request(run, { kind: 'cancel', by: user, skipFinally: true })
+        .then(() => engine.hurry(run, 0))
       engine.hurry(run, 0)
     } else process.exit(EXIT.cancelled)
   }

@@ -23,10 +23,17 @@ export function executionOptions(
 ): { readonly settings: EngineSettings; readonly format: FollowFormat } {
   const stopGraceMs = parseDuration(options.grace)
   if (stopGraceMs === null) {
-    throw new CommandError('BAD_OPTION', `--grace ${options.grace} is no duration`, 'write it as 500ms, 10s or 1m30s')
+    throw new CommandError(
+      'BAD_OPTION',
+      `--grace ${options.grace} is no duration`,
+      'write it as 500ms, 10s or 1m30s',
+    )
   }
-  const pools = new Map([...assignments('--pool', options.pool ?? [])].map(([name, size]) => [name, count('--pool', size)]))
-  const maxParallel = options.maxParallel === undefined ? defaultParallel() : count('--max-parallel', options.maxParallel)
+  const pools = new Map(
+    [...assignments('--pool', options.pool ?? [])].map(([name, size]) => [name, count('--pool', size)]),
+  )
+  const maxParallel =
+    options.maxParallel === undefined ? defaultParallel() : count('--max-parallel', options.maxParallel)
   return {
     settings: { maxParallel, pools, stopGraceMs, pollMs: POLL_MS },
     format: options.output ?? (environment.live ? 'tree' : 'lines'),
@@ -40,5 +47,9 @@ function defaultParallel(): number {
 
 function count(option: string, text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
-  throw new CommandError('BAD_OPTION', `${option} ${text} is not a number of slots`, 'give a whole number from 1 on')
+  throw new CommandError(
+    'BAD_OPTION',
+    `${option} ${text} is not a number of slots`,
+    'give a whole number from 1 on',
+  )
 }

@@ -24,7 +24,9 @@ export function follower(format: FollowFormat, environment: Environment, now: ()
     case 'json':
       return {
         events: (state, events) =>
-          events.forEach(event => process.stdout.write(`${JSON.stringify({ run: state.created.run, ...event })}\n`)),
+          events.forEach(event =>
+            process.stdout.write(`${JSON.stringify({ run: state.created.run, ...event })}\n`),
+          ),
         say: text => process.stderr.write(`${text}\n`),
         end: () => undefined,
       }
@@ -37,7 +39,8 @@ function plainLines(environment: Environment): Follower {
   const paint = painter(environment.color)
   return {
     events(state, events) {
-      for (const event of events) for (const line of eventLines(state, event, paint)) process.stdout.write(`${line}\n`)
+      for (const event of events)
+        for (const line of eventLines(state, event, paint)) process.stdout.write(`${line}\n`)
     },
     say: text => process.stdout.write(`${text}\n`),
     end: () => undefined,
@@ -81,7 +84,12 @@ class LiveTree implements Follower {
     if (this.#state === null) return
     const { color, columns, rows } = this.#environment
     this.#frame += 1
-    const lines = treeLines(this.#state, this.#now(), { paint: painter(color), columns, rows, frame: this.#frame })
+    const lines = treeLines(this.#state, this.#now(), {
+      paint: painter(color),
+      columns,
+      rows,
+      frame: this.#frame,
+    })
     this.#erase()
     process.stdout.write(`\u001b[?25l${lines.join('\n')}\n`)
     this.#drawn = lines.length

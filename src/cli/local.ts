@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { filesystemLogs } from '../archives/filesystem/logs.ts'
+import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
 import { compileExpression, compileTemplate, hasTemplate } from '../core/expression/cel.ts'
 import { Engine } from '../engine/engine.ts'
 import type { EngineSettings } from '../engine/parts.ts'
@@ -35,7 +35,7 @@ export async function openLocal(stateDir: string, create: boolean): Promise<Loca
     throw new CommandError('NO_STATE', `there is no state in ${stateDir}`, fix)
   }
   const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
-  return { stateDir, store, logs: filesystemLogs(stateDir), close: () => store.close() }
+  return { stateDir, store, logs: createFilesystemLogs(stateDir), close: () => store.close() }
 }
 
 function makeDirectory(stateDir: string): void {
@@ -43,7 +43,11 @@ function makeDirectory(stateDir: string): void {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new CommandError('STATE_NOT_WRITABLE', `the state directory cannot be made: ${reason}`, 'give another with --state')
+    throw new CommandError(
+      'STATE_NOT_WRITABLE',
+      `the state directory cannot be made: ${reason}`,
+      'give another with --state',
+    )
   }
 }
 
@@ -79,7 +83,8 @@ export async function openEngine(
 
 /** On one machine the process table knows who lives; a state directory is not shared between machines. */
 export const localProbe: EngineProbe = {
-  isAlive: engine => isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
+  isAlive: engine =>
+    isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
 }
 
 function thisProcess(): { pid: number; processStart: string; bootId: string; host: string } {
@@ -106,10 +111,15 @@ export async function findRun(store: Store, text: string): Promise<StoredRun> {
   const found = await store.runsLike(text, 10)
   const exact = found.filter(({ id, name }) => id === text || name === text)
   const [only, second] = exact.length > 0 ? exact : found
-  if (only === undefined) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+  if (only === undefined)
+    throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
   if (second !== undefined && exact.length !== 1) {
     const names = found.map(({ name, id }) => `${name} (${id})`).join(', ')
-    throw new CommandError('AMBIGUOUS_RUN', `${text} may be any of: ${names}`, 'give more of the name, or the id')
+    throw new CommandError(
+      'AMBIGUOUS_RUN',
+      `${text} may be any of: ${names}`,
+      'give more of the name, or the id',
+    )
   }
   return only
 }

@@ -24,7 +24,9 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
   if (argv.includes('json')) {
     process.stderr.write(`${JSON.stringify({ code: known.code, message: known.message, fix: known.fix })}\n`)
   } else if (known.message !== '') {
-    process.stderr.write(`error ${known.code}: ${known.message}\n${known.fix === '' ? '' : `  fix: ${known.fix}\n`}`)
+    process.stderr.write(
+      `error ${known.code}: ${known.message}\n${known.fix === '' ? '' : `  fix: ${known.fix}\n`}`,
+    )
   }
   return known.exitCode
 }
@@ -35,16 +37,21 @@ export function environmentOf(command: Command): Environment {
   return environment(options.state, options.color)
 }
 
-/** Wraps a command's work: its answer is the exit code. */
-function acts(work: (environment: Environment, ...given: never[]) => Promise<number>) {
-  return async (...given: unknown[]): Promise<void> => {
-    const command = given.pop() as Command
-    process.exitCode = await work(environmentOf(command), ...(given as never[]))
+/**
+ * Wraps a command's work: its answer is the exit code. The commander hands over arguments, options and the command
+ * untyped; each command's own signature says what it was declared with.
+ */
+function acts<Given extends unknown[]>(load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>) {
+  return async (...all: unknown[]): Promise<void> => {
+    const command = all.pop() as Command
+    const work = await load()
+    process.exitCode = await work(environmentOf(command), ...(all as Given))
   }
 }
 
 const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
-const output = (...formats: string[]): Option => new Option('-o, --output <format>', 'output format').choices(formats)
+const output = (...formats: string[]): Option =>
+  new Option('-o, --output <format>', 'output format').choices(formats)
 
 /** The whole command line as data; the completion, the reference page and the tests read it too. */
 export function buildProgram(): Command {
@@ -64,11 +71,17 @@ export function buildProgram(): Command {
 
 function executing(command: Command): Command {
   return command
-    .option('--secret <name/key=value>', 'value of a Secret (key "secret" when left out); may be repeated', many)
+    .option(
+      '--secret <name/key=value>',
+      'value of a Secret (key "secret" when left out); may be repeated',
+      many,
+    )
     .option('--max-parallel <n>', 'most tasks at once')
     .option('--pool <name=n>', 'slots of a pool (default 1); may be repeated', many)
     .option('--grace <duration>', 'time between TERM and KILL when a task is stopped', '10s')
-    .addOption(new Option('--executor <kind>', 'what runs the tasks').choices(['auto', 'process']).default('auto'))
+    .addOption(
+      new Option('--executor <kind>', 'what runs the tasks').choices(['auto', 'process']).default('auto'),
+    )
     .addOption(output('tree', 'lines', 'json', 'none'))
 }
 
@@ -80,16 +93,55 @@ function runCommands(program: Command): void {
     .option('--dag <name>', 'which DAG, when the files hold several')
     .option('--name <name>', 'name of the run')
     .option('-l, --label <name=value>', 'label of the run; may be repeated', many)
-    .action(acts(async (...given) => (await import('./commands/run.ts')).run(...(given as Parameters<RunCommand>))))
+    .action(
+      acts(async (...given) => (await import('./commands/run.ts')).run(...(given as Parameters<RunCommand>))),
+    )
   executing(program.command('resume'))
     .description('continue a paused run, or one whose engine was killed')
     .argument('<run>', 'name or id of a run, or @last')
-    .action(acts(async (...given) => (await import('./commands/resume.ts')).resume(...(given as Parameters<RunOne>))))
+    .action(
+      acts(async (...given) =>
+        (await import('./commands/resume.ts')).resume(...(given as Parameters<RunOne>)),
+      ),
+    )
 }
 
-type RunCommand = typeof import('./commands/run.ts').run
-type RunOne = typeof import('./commands/resume.ts').resume
+function readCommands(program: Command): void {
+  void program
+}
 
-function readCommands(_program: Command): void {}
-
-function changeCommands(_program: Command): void {}
+function changeCommands(program: Command): void {
+  program
+    .command('cancel')
+    .description('end runs: their tasks are stopped, the tasks under finally still run')
+    .argument('<run...>', 'names or ids of runs')
+    .option('--now', 'do not run the tasks under finally either')
+    .option('--grace <duration>', 'time between TERM and KILL', '10s')
+    .action(acts(async () => (await import('./commands/change.ts')).cancel))
+  program
+    .command('pause')
+    .description('start nothing new in these runs')
+    .argument('<run...>', 'names or ids of runs')
+    .action(acts(async () => (await import('./commands/change.ts')).pause))
+  program
+    .command('approve')
+    .description('answer an approval')
+    .argument('<run>', 'name or id of a run, or @last')
+    .argument('[task]', 'which approval; the only one that waits when left out')
+    .option('-p, --parameter <name=value>', 'value of a field of its form; may be repeated', many)
+    .option('--reject', 'say no')
+    .option('-m, --message <text>', 'why')
+    .action(acts(async () => (await import('./commands/change.ts')).approve))
+  executing(program.command('retry'))
+    .description('a new run that reuses what succeeded and runs the rest again')
+    .argument('<run>', 'name or id of a finished run, or @last')
+    .option('-p, --parameter <name=value>', 'another value of a parameter; everything runs again', many)
+    .action(acts(async () => (await import('./commands/again.ts')).retry))
+  executing(program.command('fork'))
+    .description('a new run that starts from a task of a finished one')
+    .argument('<run>', 'name or id of a finished run, or @last')
+    .option('--from <task>', 'run this task and all that come after it; may be repeated; without it everything', many)
+    .option('-p, --parameter <name=value>', 'another value of a parameter', many)
+    .option('--latest', 'use the newest version of the DAG, not that of the old run')
+    .action(acts(async () => (await import('./commands/again.ts')).fork))
+}

@@ -13,7 +13,8 @@ export async function summaryLines(
   mask: (text: string) => string,
 ): Promise<readonly string[]> {
   const { name } = state.created
-  const took = state.startedAt === null ? '' : ` after ${duration((state.endedAt ?? state.startedAt) - state.startedAt)}`
+  const took =
+    state.startedAt === null ? '' : ` after ${duration((state.endedAt ?? state.startedAt) - state.startedAt)}`
   const head = `${mark(state.phase, paint)} ${paint('bold', name)} ${state.phase}${took} (${state.done}/${state.total} tasks)`
   if (state.phase === 'succeeded') return [head]
   const lines = [head]
@@ -41,7 +42,11 @@ async function lastWords(
   if (text === null) return []
   if (text === '') return ['', paint('dim', `  ${task.key} wrote nothing`)]
   const shown = printable(mask(text), false).split('\n').slice(-TAIL_LINES)
-  return ['', paint('dim', `  last lines of ${task.key}:`), ...shown.map(line => `  ${paint('dim', '│')} ${line.slice(0, 500)}`)]
+  return [
+    '',
+    paint('dim', `  last lines of ${task.key}:`),
+    ...shown.map(line => `  ${paint('dim', '│')} ${line.slice(0, 500)}`),
+  ]
 }
 
 /** The end of a log as text, without its last line break; null when there is no log. */

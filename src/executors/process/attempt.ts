@@ -81,6 +81,12 @@ export class Attempt {
     this.#lookSoon()
   }
 
+  /** Watches what was started before; the caller has seen that something was. */
+  adopt(): void {
+    this.#saidRunning = false
+    this.#lookSoon()
+  }
+
   stop(graceMs: number): void {
     const deadline = this.#options.clock.now() + Math.max(0, graceMs)
     const before = this.#stop

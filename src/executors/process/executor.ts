@@ -9,7 +9,7 @@ import { Attempt } from './attempt.ts'
 import { ignoredOf } from './ignored.ts'
 import type { Place } from './launch.ts'
 import { bootId, descendants, signal } from './processes.ts'
-import { codeOf } from './record.ts'
+import { codeOf, readRecord } from './record.ts'
 
 export interface ProcessExecutorOptions {
   /** Made when it is not there, for its owner only. */
@@ -61,6 +61,12 @@ class ProcessExecutor implements Executor {
 
   start(spec: AttemptSpec): void {
     this.#attempt(spec).start(spec)
+  }
+
+  async adopt(ref: AttemptRef): Promise<boolean> {
+    if (readRecord(this.#folder(ref)).kind === 'none') return false
+    this.#attempt(ref).adopt()
+    return true
   }
 
   stop(ref: AttemptRef, graceMs: number): void {
@@ -137,5 +143,8 @@ const machineClock: Clock = {
   after(delayMs, call) {
     const timer = setTimeout(call, delayMs)
     return () => clearTimeout(timer)
+  },
+  soon(call) {
+    setImmediate(call)
   },
 }

@@ -29,6 +29,12 @@ export function isAlive(claim: Claim, boot: string): boolean {
   return !/^[ZX]/u.test(stat.slice(stat.lastIndexOf(')') + 2))
 }
 
+/** Start time of a process in the form of {@link Claim}; empty when there is none. */
+export function processStart(pid: number): string {
+  if (LINUX) return startTicks(readProc(pid, 'stat') ?? '')
+  return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? ''
+}
+
 /** Sends a signal; false when there is nothing to send it to (any more). A negative pid means the group. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
