@@ -2,7 +2,7 @@ import type * as z from 'zod'
 import { didYouMean, meantOr } from '../core/dag/did-you-mean.ts'
 import type { Json } from '../core/json.ts'
 import { PROBLEMS_MAX } from './limits.ts'
-import { markAt, type Finding, type Path, type SourceDocument } from './source.ts'
+import { markAt, valueAt, type Finding, type Path, type SourceDocument } from './source.ts'
 
 /** A value without what does not fit the schema, and what that was. */
 export interface Shaped {
@@ -57,8 +57,16 @@ function findingOf({ issue, path }: Told, value: unknown, document: SourceDocume
     case 'invalid_type':
       return wrongType(name, path, there, [issue.expected], document)
     case 'invalid_union': {
-      const expected = issue.errors.flatMap(errors => errors.map(error => ('expected' in error ? error.expected : '')))
-      return wrongType(name, path, there, expected.map(String).filter(text => text !== ''), document)
+      const expected = issue.errors.flatMap(errors =>
+        errors.map(error => ('expected' in error ? error.expected : '')),
+      )
+      return wrongType(
+        name,
+        path,
+        there,
+        expected.map(String).filter(text => text !== ''),
+        document,
+      )
     }
     case 'invalid_value': {
       const options = issue.values.map(String)
@@ -67,7 +75,7 @@ function findingOf({ issue, path }: Told, value: unknown, document: SourceDocume
         code: 'FIELD_VALUE',
         path,
         message: `${name} is ${shown(there)}, which is not one of ${options.join(', ')}`,
-        fix: meantOr(String(there), options, `use one of ${options.join(', ')}`),
+        fix: meantOr(shown(there).replaceAll('"', ''), options, `use one of ${options.join(', ')}`),
       }
     }
     case 'too_small':
@@ -149,8 +157,8 @@ function wrongType(
     return {
       code: 'FIELD_NOT_TEXT',
       path,
-      message: `${name} must be text, but YAML reads ${typed} as ${typeof there === 'number' ? 'a number' : 'true or false'}`,
-      fix: `quote it: "${typed}"`,
+      message: `${name} must be text, but YAML reads ${typed} as ${kindOf(there)}`,
+      fix: DURATIONS.has(String(path.at(-1))) ? `write a duration: ${typed}s` : `quote it: "${typed}"`,
     }
   }
   const wanted = [...new Set(expected.map(type => TYPE_WORDS[type] ?? type))].join(' or ')
@@ -161,6 +169,16 @@ function wrongType(
     fix: typeFix(expected, there),
   }
 }
+
+/** Fields in which a bare number is meant as a time. */
+const DURATIONS: ReadonlySet<string> = new Set([
+  'timeout',
+  'pendingTimeout',
+  'delay',
+  'maxDelay',
+  'age',
+  'interval',
+])
 
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   string: 'text',
@@ -173,7 +191,8 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 }
 
 function typeFix(expected: readonly string[], there: unknown): string {
-  if (expected.includes('array') && typeof there === 'string') return `write a list: [${JSON.stringify(there)}]`
+  if (expected.includes('array') && typeof there === 'string')
+    return `write a list: [${JSON.stringify(there)}]`
   if (expected.includes('boolean')) return 'write true or false'
   if (typeof there === 'string' && /^\d+$/.test(there)) return `remove the quotes: ${there}`
   return `write ${expected.map(type => TYPE_WORDS[type] ?? type).join(' or ')}`
@@ -212,7 +231,7 @@ export function kindOf(value: unknown): string {
 
 /** Known keys of a place in a schema, for "did you mean". */
 function keysAt(schema: z.ZodType, path: Path): string[] {
-  let options: Definition[] = flattened(schema._zod.def as Definition)
+  let options: Definition[] = flattened(schema._zod.def)
   for (const step of path) {
     options = options.flatMap(option => {
       const inner =
@@ -221,7 +240,7 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
           : option.type === 'array'
             ? option.element
             : option.valueType
-      return inner === undefined ? [] : flattened(inner._zod.def as Definition)
+      return inner === undefined ? [] : flattened(inner._zod.def)
     })
   }
   return options.flatMap(option => Object.keys(option.shape ?? {}))
@@ -238,9 +257,9 @@ type Definition = {
 }
 
 function flattened(definition: Definition): Definition[] {
-  if (definition.innerType !== undefined) return flattened(definition.innerType._zod.def as Definition)
+  if (definition.innerType !== undefined) return flattened(definition.innerType._zod.def)
   if (definition.options === undefined) return [definition]
-  return definition.options.flatMap(option => flattened(option._zod.def as Definition))
+  return definition.options.flatMap(option => flattened(option._zod.def))
 }
 
 /** Fields whose content is the user's own JSON, where null means null. */
@@ -262,15 +281,6 @@ function withoutNulls(value: Json): unknown {
     if (item !== null) copy[key] = OPEN_FIELDS.has(key) ? structuredClone(item) : withoutNulls(item)
   }
   return copy
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-  let here = value
-  for (const step of path) {
-    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, step)) return undefined
-    here = (here as Record<string | number, unknown>)[step]
-  }
-  return here
 }
 
 /** Takes a wrong value out; items of a list leave a hole, so that the places of the others stay. */

@@ -77,7 +77,7 @@ export function placed(document: SourceDocument, finding: Finding): Problem {
     path: finding.path,
     message: finding.message,
     fix: finding.fix,
-    at: positionAt(document.source, offsetOf(document.mark, finding)),
+    at: positionAt(document.source, offsetOf(document, finding)),
   }
 }
 
@@ -101,8 +101,8 @@ export function offsetInScalar(source: SourceText, mark: Mark, offset: number, v
   return (source.lineStarts[first - 1 + line] ?? scalar.content) + scalar.indent + column
 }
 
-function offsetOf(root: Mark, finding: Finding): number {
-  let mark = root
+function offsetOf(document: SourceDocument, finding: Finding): number {
+  let mark = document.mark
   let around = -1
   for (const step of finding.path) {
     const child = mark.children?.get(step)
@@ -111,9 +111,21 @@ function offsetOf(root: Mark, finding: Finding): number {
     mark = child
   }
   if ((finding.on === 'key' || mark.start < 0) && mark.key >= 0) return mark.key
+  const value = finding.offset === undefined ? null : valueAt(document.value, finding.path)
+  if (typeof value === 'string') return offsetInScalar(document.source, mark, finding.offset ?? 0, value)
   return mark.start >= 0 ? mark.start : Math.max(around, 0)
 }
 
 function keyOrStart(mark: Mark): number {
   return mark.key >= 0 ? mark.key : Math.max(mark.start, 0)
+}
+
+/** The value at a path; undefined when there is none. */
+export function valueAt(value: unknown, path: Path): unknown {
+  let here = value
+  for (const step of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, step)) return undefined
+    here = (here as Record<string | number, unknown>)[step]
+  }
+  return here
 }

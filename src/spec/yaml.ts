@@ -96,7 +96,13 @@ class Builder {
   readonly #frames: Frame[] = []
   readonly #roots: Root[] = []
 
-  constructor(source: SourceText, text: string, base: number, problems: Problem[], budget: { nodes: number }) {
+  constructor(
+    source: SourceText,
+    text: string,
+    base: number,
+    problems: Problem[],
+    budget: { nodes: number },
+  ) {
     this.#source = source
     this.#text = text
     this.#base = base
@@ -114,7 +120,12 @@ class Builder {
       case EVENT_ID.DOCUMENT:
         return
       case EVENT_ID.ALIAS:
-        throw this.#refuse(event.anchorStart - 1, 'YAML_ALIAS', 'an alias is used here', 'write the value out')
+        throw this.#refuse(
+          event.anchorStart - 1,
+          'YAML_ALIAS',
+          'an alias is used here',
+          'write the value out',
+        )
       case EVENT_ID.SEQUENCE:
       case EVENT_ID.MAPPING: {
         this.#checkTag(event.tagStart, event.tagEnd)
@@ -151,7 +162,8 @@ class Builder {
     this.#checkTag(event.tagStart, event.tagEnd)
     const frame = this.#frames.at(-1)
     const text = event.valueStart < 0 ? '' : getScalarValue(this.#text, event)
-    if (frame !== undefined && frame.object !== null && frame.key === null) return this.#key(frame, event, text)
+    if (frame !== undefined && frame.object !== null && frame.key === null)
+      return this.#key(frame, event, text)
     const plain = event.style === SCALAR_STYLE.PLAIN
     const value = plain && event.tagStart < 0 ? this.#resolved(event, text) : text
     this.#put(value, {

@@ -19,7 +19,8 @@ export function checkGraph(views: readonly TaskView[], report: Report): void {
 export function dependenciesOf(views: readonly TaskView[]): Map<string, readonly string[]> {
   const dependencies = new Map<string, readonly string[]>()
   for (const { name, spec } of views) {
-    if (name !== undefined && name !== '' && !dependencies.has(name)) dependencies.set(name, texts(spec.runAfter))
+    if (name !== undefined && name !== '' && !dependencies.has(name))
+      dependencies.set(name, texts(spec.runAfter))
   }
   return dependencies
 }
@@ -66,7 +67,11 @@ function checkTargets(group: readonly TaskView[], all: readonly TaskView[], repo
         })
       } else if (!names.has(target)) {
         const elsewhere = others.get(target)
-        report(elsewhere === undefined ? unknownTarget(target, view, names.keys(), path) : wrongGroup(target, view, path))
+        report(
+          elsewhere === undefined
+            ? unknownTarget(target, view, names.keys(), path)
+            : wrongGroup(target, view, path),
+        )
       } else if (seen.has(target)) {
         report({
           code: 'RUN_AFTER_DUPLICATE',

@@ -130,7 +130,12 @@ export function checkSecretRef(
   if (typeof ref !== 'object') return
   for (const field of ['name', 'key'] as const) {
     if (ref[field] === '')
-      report({ code: 'SECRET_NAME', path: [...path, field], message: `the ${field} is empty`, fix: `name it` })
+      report({
+        code: 'SECRET_NAME',
+        path: [...path, field],
+        message: `the ${field} is empty`,
+        fix: `name it`,
+      })
   }
 }
 
@@ -190,7 +195,9 @@ export function valueProblem(
 
 /** Parameters handed over somewhere, by name: value or Secret, no name twice. */
 export function checkNamedValues(
-  values: Loose<{ name: string; value?: unknown; fromSecret?: string | { name: string; key?: string } }[]> | undefined,
+  values:
+    | Loose<{ name: string; value?: unknown; fromSecret?: string | { name: string; key?: string } }[]>
+    | undefined,
   path: Path,
   report: Report,
 ): void {
@@ -198,7 +205,12 @@ export function checkNamedValues(
     const place = [...path, index]
     const name = item.name ?? nameOf(place)
     if (item.name === '')
-      report({ code: 'PARAMETER_NAME', path: [...place, 'name'], message: 'the name is empty', fix: 'name it' })
+      report({
+        code: 'PARAMETER_NAME',
+        path: [...place, 'name'],
+        message: 'the name is empty',
+        fix: 'name it',
+      })
     if (isGiven(item.value) && isGiven(item.fromSecret)) {
       report({
         code: 'PARAMETER_VALUE',

@@ -15,7 +15,8 @@ export function valueText(type: ParameterType, value: unknown): ValueText {
   if (typeof value === 'string') return checkedText(type, value)
   if (type === 'json') return { ok: true, text: JSON.stringify(value) }
   if (typeof value === 'boolean' && type === 'boolean') return { ok: true, text: String(value) }
-  if (typeof value === 'number' && type !== 'boolean' && type !== 'string') return checkedText(type, String(value))
+  if (typeof value === 'number' && type !== 'boolean' && type !== 'string')
+    return checkedText(type, String(value))
   if (type === 'string' && (typeof value === 'number' || typeof value === 'boolean')) {
     return {
       ok: false,

@@ -45,10 +45,18 @@ export const WORK_FIELDS = [
 ] as const satisfies readonly (keyof TaskSpec)[]
 
 /** A task together with its DagTask: what runs is the DagTask's, when it runs the task's own if it says so. */
-export function merged(own: Loose<TaskSpec>, shared: Loose<DagTaskSpec>): Pick<TaskView, 'spec' | 'borrowed'> {
+export function merged(
+  own: Loose<TaskSpec>,
+  shared: Loose<DagTaskSpec>,
+): Pick<TaskView, 'spec' | 'borrowed'> {
   const { runAfter: _runAfter, ...rest } = shared
   const kept: Record<string, unknown> = { ...own }
   for (const field of WORK_FIELDS) delete kept[field]
   const borrowed = new Set(Object.keys(rest).filter(key => kept[key] === undefined))
-  return { spec: { ...rest, ...kept } as Loose<TaskSpec>, borrowed }
+  return { spec: { ...rest, ...kept }, borrowed }
+}
+
+/** Whether a field says what runs. */
+export function isWork(field: string): field is (typeof WORK_FIELDS)[number] {
+  return (WORK_FIELDS as readonly string[]).includes(field)
 }

@@ -79,7 +79,7 @@ export function checkDuration(value: string | undefined, path: Path, least: numb
 
 function durationFix(value: string): string {
   if (/^\d+$/.test(value)) return `add a unit: ${value}s`
-  if (/^-/.test(value)) return 'write a duration that is not negative, such as 30s'
+  if (value.startsWith('-')) return 'write a duration that is not negative, such as 30s'
   const spaced = value.replace(/\s+/g, '').toLowerCase()
   if (parseDuration(spaced) !== null) return `write ${spaced}`
   return 'write whole numbers with d, h, m, s or ms, largest first, such as 90s or 1h30m'

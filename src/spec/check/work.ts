@@ -120,7 +120,12 @@ function checkContainer(view: TaskView, report: Report): void {
   }
 }
 
-function checkImage(image: string, view: TaskView, field: 'image' | 'scriptInjectorImage', report: Report): void {
+function checkImage(
+  image: string,
+  view: TaskView,
+  field: 'image' | 'scriptInjectorImage',
+  report: Report,
+): void {
   if (image.includes('${{')) return // told by the check of templates
   const problem = imageProblem(image)
   if (problem === null) return

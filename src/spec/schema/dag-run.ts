@@ -12,9 +12,13 @@ export const dagRunSpec = z.strictObject({
     .optional(),
   action: z
     .strictObject({
-      type: z.enum(['retry', 'fork']).describe('`retry` continues a run; `fork` makes a new one from a task.'),
+      type: z
+        .enum(['retry', 'fork'])
+        .describe('`retry` continues a run; `fork` makes a new one from a task.'),
       run: text.describe('Name of the DagRun, or id of the run, that has ended.'),
-      task: text.describe('With `fork`: the task to start from; its results and later ones are new.').optional(),
+      task: text
+        .describe('With `fork`: the task to start from; its results and later ones are new.')
+        .optional(),
     })
     .describe('Makes this run out of an earlier one, reusing its results.')
     .optional(),

@@ -79,10 +79,7 @@ export const dagSpec = z.strictObject({
     .union([text, z.array(text)])
     .describe('Cron of five fields, or @daily and friends; a list gives several; empty for none.')
     .optional(),
-  timeZone: text
-    .describe('IANA zone that the schedules are read in.')
-    .meta({ default: 'UTC' })
-    .optional(),
+  timeZone: text.describe('IANA zone that the schedules are read in.').meta({ default: 'UTC' }).optional(),
   catchUp: z
     .enum(['latest', 'none', 'all'])
     .describe('What becomes of ticks missed while no engine ran.')
