@@ -16,11 +16,12 @@ export async function beat(trx: Kysely<Tables>, engine: EngineRow): Promise<void
 }
 
 export async function engines(db: Kysely<Tables>): Promise<readonly EngineRow[]> {
-  return db
+  const rows = await db
     .selectFrom('engine')
     .select(['id', 'pid', 'process_start as processStart', 'boot_id as bootId', 'host', 'seen_at as seenAt'])
     .orderBy('id')
     .execute()
+  return rows.map(row => ({ ...row }))
 }
 
 export async function removeEngine(trx: Kysely<Tables>, id: string): Promise<void> {

@@ -37,13 +37,14 @@ export class Feed {
   }
 
   async after(db: Kysely<Tables>, seq: number, limit: number): Promise<readonly FeedEntry[]> {
-    return db
+    const rows = await db
       .selectFrom('feed')
       .select(['seq', 'run', 'version'])
       .where('seq', '>', seq)
       .orderBy('seq')
       .limit(Math.min(LIMIT_MAX, Math.max(1, limit)))
       .execute()
+    return rows.map(row => ({ ...row }))
   }
 
   async end(db: Kysely<Tables>): Promise<number> {

@@ -7,6 +7,8 @@ import type { Tables } from './tables.ts'
 
 const RUNS_DEFAULT = 50
 const RUNS_MAX = 500
+/** A prefix with fewer matches than this is answered from the indexes of ids and names alone. */
+const LIKE_MAX = 1_000
 /** Enough to tell which of several labels is the rarest. */
 const LABEL_COUNT_MAX = 1_000
 const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
@@ -136,21 +138,31 @@ export async function runsLike(
   prefix: string,
   limit: number,
 ): Promise<readonly StoredRun[]> {
+  const most = within(limit, limit, RUNS_MAX)
   const beyond = `${prefix}\u{10ffff}`
-  const rows = await db
-    .selectFrom('run')
-    .selectAll()
-    .where('id', 'in', eb =>
-      eb
+  const starts = (column: 'id' | 'name') =>
+    db.selectFrom('run').select('id').where(column, '>=', prefix).where(column, '<', beyond).limit(LIKE_MAX)
+  const few = await Promise.all([starts('id').execute(), starts('name').execute()])
+  const matches = few.some(rows => rows.length === LIKE_MAX)
+    ? // So many that the newest of them are near the top of all runs.
+      newest(
+        PHASES.map(phase =>
+          runStream(db, {}, phase).where(eb =>
+            eb.or(
+              (['id', 'name'] as const).map(column =>
+                eb.and([eb(column, '>=', prefix), eb(column, '<', beyond)]),
+              ),
+            ),
+          ),
+        ),
+        most,
+      )
+    : db
         .selectFrom('run')
-        .select('id')
-        .where('id', '>=', prefix)
-        .where('id', '<', beyond)
-        .union(eb.selectFrom('run').select('id').where('name', '>=', prefix).where('name', '<', beyond)),
-    )
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute()
-  return rows.map(storedRun)
+        .selectAll()
+        .where('id', 'in', [...new Set(few.flat().map(row => row.id)), ''])
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(most)
+  return (await matches.execute()).map(storedRun)
 }

@@ -65,7 +65,7 @@ export async function skips(
   dag: string,
   limit: number,
 ): Promise<readonly Skip[]> {
-  return db
+  const rows = await db
     .selectFrom('skip')
     .select(['from_at as from', 'to_at as to', 'count', 'reason', 'at'])
     .where('namespace', '=', namespace)
@@ -75,4 +75,5 @@ export async function skips(
     .orderBy('reason', 'desc')
     .limit(limit)
     .execute()
+  return rows.map(row => ({ ...row }))
 }

@@ -19,19 +19,33 @@ export async function tasks(db: Kysely<Tables>, query: TaskQuery): Promise<Page<
   return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.index, query.run) : null }
 }
 
-/** Without states a range of the primary key; else one ordered stream per state, merged. */
+/** Without states a range of the primary key; else one ordered stream of places per state, merged and looked up. */
 export function tasksQuery(db: Kysely<Tables>, query: TaskQuery, limit: number) {
-  const after = query.after === undefined ? null : placeOf(query.after).at
-  const stream = (state: string | null) => {
-    let rows = db.selectFrom('task').selectAll().where('run', '=', query.run).where(notRemoved('task.run'))
-    if (state !== null) rows = rows.where('state', '=', state)
-    return after === null ? rows : rows.where('idx', '>', after)
-  }
-  const [first = null, ...others] = [...new Set(query.states ?? [])]
-  return others
-    .reduce((merged, state) => merged.unionAll(stream(state)), stream(first))
-    .orderBy('idx')
-    .limit(limit)
+  const after = query.after === undefined ? -1 : placeOf(query.after).at
+  const [first, ...others] = [...new Set(query.states ?? [])].map(state =>
+    db
+      .selectFrom('task')
+      .select('idx')
+      .where('run', '=', query.run)
+      .where('state', '=', state)
+      .where('idx', '>', after),
+  )
+  if (first === undefined)
+    return db
+      .selectFrom('task')
+      .selectAll()
+      .where('run', '=', query.run)
+      .where('idx', '>', after)
+      .where(notRemoved('task.run'))
+      .orderBy('idx')
+      .limit(limit)
+  const page = others.reduce((merged, stream) => merged.unionAll(stream), first)
+  return db
+    .selectFrom(page.orderBy('idx').limit(limit).as('page'))
+    .innerJoin('task', join => join.onRef('task.idx', '=', 'page.idx').on('task.run', '=', query.run))
+    .selectAll('task')
+    .where(notRemoved('task.run'))
+    .orderBy('page.idx')
 }
 
 export async function attempts(

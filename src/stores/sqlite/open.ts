@@ -26,8 +26,8 @@ export interface SqliteOptions {
   /** Longest to wait for another process's lock before `DATABASE_BUSY`. Default 10,000. */
   readonly busyMs?: number
   /**
-   * Files up to this size are checked page by page at the start (about 1 ms per MiB); of a larger one only the small
-   * tables are, since a check that takes longer than the work would be switched off. Default 64 MiB.
+   * Files up to this size are checked page by page at the start (about 2 ms per MiB); of a larger one only the small
+   * tables are, since a check that takes longer than the work would be switched off. Default 32 MiB.
    */
   readonly checkBytesMax?: number
   /** For tests of the schema: other steps than the program's own. */
@@ -35,7 +35,7 @@ export interface SqliteOptions {
 }
 
 const BUSY_MS = 10_000
-const CHECK_BYTES_MAX = 64 * 1024 * 1024
+const CHECK_BYTES_MAX = 32 * 1024 * 1024
 /** A write-ahead log that one huge transaction made large is cut back to this. */
 const WAL_BYTES_KEPT = 16 * 1024 * 1024
 const CACHE_KIB = 16 * 1024
