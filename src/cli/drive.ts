@@ -33,7 +33,7 @@ export async function driveRun(
   begin: (engine: Engine) => Promise<string>,
 ): Promise<number> {
   const { local, environment } = options
-  const show = follower(options.format, environment, systemClock.now)
+  const show = follower(options.format, environment, () => systemClock.now())
   const over = Promise.withResolvers<RunState>()
   let mine: string | null = null
   const waiting: (readonly [RunState, readonly RunEvent[]])[] = []

@@ -41,7 +41,9 @@ export function environmentOf(command: Command): Environment {
  * Wraps a command's work: its answer is the exit code. The commander hands over arguments, options and the command
  * untyped; each command's own signature says what it was declared with.
  */
-function acts<Given extends unknown[]>(load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>) {
+function acts<Given extends unknown[]>(
+  load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>,
+) {
   return async (...all: unknown[]): Promise<void> => {
     const command = all.pop() as Command
     const work = await load()
@@ -93,17 +95,11 @@ function runCommands(program: Command): void {
     .option('--dag <name>', 'which DAG, when the files hold several')
     .option('--name <name>', 'name of the run')
     .option('-l, --label <name=value>', 'label of the run; may be repeated', many)
-    .action(
-      acts(async (...given) => (await import('./commands/run.ts')).run(...(given as Parameters<RunCommand>))),
-    )
+    .action(acts(async () => (await import('./commands/run.ts')).run))
   executing(program.command('resume'))
     .description('continue a paused run, or one whose engine was killed')
     .argument('<run>', 'name or id of a run, or @last')
-    .action(
-      acts(async (...given) =>
-        (await import('./commands/resume.ts')).resume(...(given as Parameters<RunOne>)),
-      ),
-    )
+    .action(acts(async () => (await import('./commands/resume.ts')).resume))
 }
 
 function readCommands(program: Command): void {
@@ -140,7 +136,11 @@ function changeCommands(program: Command): void {
   executing(program.command('fork'))
     .description('a new run that starts from a task of a finished one')
     .argument('<run>', 'name or id of a finished run, or @last')
-    .option('--from <task>', 'run this task and all that come after it; may be repeated; without it everything', many)
+    .option(
+      '--from <task>',
+      'run this task and all that come after it; may be repeated; without it everything',
+      many,
+    )
     .option('-p, --parameter <name=value>', 'another value of a parameter', many)
     .option('--latest', 'use the newest version of the DAG, not that of the old run')
     .action(acts(async () => (await import('./commands/again.ts')).fork))

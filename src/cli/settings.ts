@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import { resolve } from 'node:path'
 
 /** What the environment says to the command line; the only place that reads it. */
@@ -20,6 +21,15 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
     live: tty && (env['CI'] ?? '') === '',
     columns: stdout.columns ?? 100,
     rows: stdout.rows ?? 40,
-    user: env['USER'] ?? env['LOGNAME'] ?? 'somebody',
+    user: env['USER'] ?? userName(),
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    // An arbitrary uid without an entry in the user database, as some containers have.
+    return `uid ${process.getuid?.() ?? 'unknown'}`
   }
 }

@@ -85,7 +85,7 @@ async function withStore(environment: Environment, work: (local: Local) => Promi
 }
 
 async function ask(store: Store, run: StoredRun, request: RunRequest): Promise<void> {
-  const problem = await requestStored(store, run.id, request, systemClock.now)
+  const problem = await requestStored(store, run.id, request, () => systemClock.now())
   if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, EXIT.failed)
 }
 

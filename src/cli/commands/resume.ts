@@ -23,7 +23,7 @@ export async function resume(
       return exitCodeOf(run)
     }
     const by = environment.user
-    const problem = await requestStored(local.store, run.id, { kind: 'resume', by }, systemClock.now)
+    const problem = await requestStored(local.store, run.id, { kind: 'resume', by }, () => systemClock.now())
     if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, 1)
     if (await isDriven(local.store, run)) {
       process.stdout.write(`run ${run.name} goes on; see it with: kontroler watch ${run.name}\n`)

@@ -15,7 +15,7 @@ export async function summaryLines(
   const { name } = state.created
   const took =
     state.startedAt === null ? '' : ` after ${duration((state.endedAt ?? state.startedAt) - state.startedAt)}`
-  const head = `${mark(state.phase, paint)} ${paint('bold', name)} ${state.phase}${took} (${state.done}/${state.total} tasks)`
+  const head = `${mark(state.phase, paint)} ${paint('bold', name)} ${state.phase}${took} (${countsOf(state)})`
   if (state.phase === 'succeeded') return [head]
   const lines = [head]
   if (state.message !== '') lines.push(`  ${printable(state.message)}`)
@@ -27,6 +27,23 @@ export async function summaryLines(
   }
   lines.push(`  explain: kontroler explain ${name}`, `  retry:   kontroler retry ${name}`)
   return lines
+}
+
+/** `4 succeeded, 1 failed, 1 not run`; items of a fan-out count, the fan-out itself does not. */
+function countsOf(state: RunState): string {
+  const words = {
+    succeeded: 'succeeded',
+    failed: 'failed',
+    upstreamFailed: 'not run',
+    skipped: 'skipped',
+    cancelled: 'cancelled',
+  } as const
+  const tasks = state.tasks.filter(({ fan }) => fan === null || fan.children.length === 0)
+  const parts = Object.entries(words).flatMap(([name, word]) => {
+    const count = tasks.filter(task => task.state === name).length
+    return count === 0 ? [] : [`${count} ${word}`]
+  })
+  return parts.length === 0 ? 'no tasks' : parts.join(', ')
 }
 
 async function lastWords(
