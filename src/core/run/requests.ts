@@ -13,6 +13,8 @@ export type RunRequest =
     }
   | { readonly kind: 'pause'; readonly by: string }
   | { readonly kind: 'resume'; readonly by: string }
+  /** The scheduler's: nothing is before this queued run any more. */
+  | { readonly kind: 'begin' }
   | {
       readonly kind: 'answer'
       readonly by: string
@@ -43,6 +45,8 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
     case 'resume':
       if (!state.paused) return { ok: true, events: [] }
       return { ok: true, events: [{ type: 'runResumed', at: now, by: request.by }] }
+    case 'begin':
+      return { ok: true, events: state.phase === 'queued' ? [{ type: 'runStarted', at: now }] : [] }
     case 'answer':
       return approve(state, request, now)
   }
