@@ -2,6 +2,7 @@ import type { Dag, ParameterValue } from '../dag/dag.ts'
 import type { Checked, Problem } from '../problem.ts'
 import type { ReusedTask, RunCreated, RunEvent, Trigger } from './events.ts'
 import { valueProblem } from './requests.ts'
+import { outputsOf } from './scope.ts'
 import { type RunState, type TaskState, taskAt } from './state.ts'
 
 export interface RunOrder {
@@ -79,17 +80,7 @@ export function reusable(old: RunState, again: readonly string[] | null): Checke
     const message = `run ${old.created.run} has no task ${unknown.join(', ')}`
     return { ok: false, problems: [problem('UNKNOWN_TASK', message, 'see kontroler get for its tasks')] }
   }
-  const rerun = new Set<number>()
-  const open: number[] = []
-  for (const task of plannedTasks(old)) {
-    const named = again?.some(key => key === task.key || key.startsWith(`${task.key}[`)) ?? false
-    if (again === null ? !isGood(task) : named || !isGood(task)) open.push(task.index)
-  }
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (rerun.has(next)) continue
-    rerun.add(next)
-    open.push(...(old.plan.nodes[next]?.dependents ?? []))
-  }
+  const rerun = tasksToRerun(old, again)
   const value = plannedTasks(old)
     .filter(task => task.part === 'main')
     .flatMap(task => {
@@ -100,12 +91,29 @@ export function reusable(old: RunState, again: readonly string[] | null): Checke
   return { ok: true, value, warnings: [] }
 }
 
+/** Positions of what did not end well or is named, and of everything behind it. */
+function tasksToRerun(old: RunState, again: readonly string[] | null): ReadonlySet<number> {
+  // `build[2]` names its fan-out too: the fan-out settles anew.
+  const named = new Set((again ?? []).map(key => key.replace(/\[\d+\]$/, '')))
+  const open = plannedTasks(old)
+    .filter(task => !isGood(task) || named.has(task.key))
+    .map(task => task.index)
+  const rerun = new Set<number>()
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (rerun.has(next)) continue
+    rerun.add(next)
+    for (const index of old.plan.nodes[next]?.dependents ?? []) open.push(index)
+  }
+  return rerun
+}
+
 /** Items of a fan-out that is run again only because other items of it failed. */
 function goodItems(old: RunState, group: TaskState, again: readonly string[] | null): readonly ReusedTask[] {
-  if (group.fan === null || again?.includes(group.key) === true) return []
+  const named = new Set(again)
+  if (group.fan === null || named.has(group.key)) return []
   return group.fan.children
     .map(index => taskAt(old, index))
-    .filter(child => isGood(child) && again?.includes(child.key) !== true)
+    .filter(child => isGood(child) && !named.has(child.key))
     .map(child => ({ ...reusedTask(old, child), item: child.item }))
 }
 
@@ -118,21 +126,9 @@ function plannedTasks(state: RunState): readonly TaskState[] {
   return state.tasks.slice(0, state.plan.nodes.length)
 }
 
-/** Finished for good: a result that need not be made again. A failure that is allowed is one only by request. */
+/** Finished for good: a result that need not be made again. A failure that was allowed is tried again like any other. */
 function isGood(task: TaskState): boolean {
   return task.state === 'succeeded' || task.state === 'skipped'
-}
-
-function outputsOf(state: RunState, task: TaskState): Readonly<Record<string, string>> {
-  if (task.fan === null) return task.outputs
-  const outputs: Record<string, string> = {}
-  for (const name of task.task.outputs) {
-    const values = task.fan.children
-      .map(index => taskAt(state, index).outputs[name])
-      .filter(value => value !== undefined)
-    outputs[name] = JSON.stringify(values)
-  }
-  return outputs
 }
 
 /** The facts a continuing run begins with, in events of bounded size. */

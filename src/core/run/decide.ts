@@ -2,10 +2,12 @@ import { LIMITS } from '../limits.ts'
 import type { ExpressionLanguage } from './inputs.ts'
 import { conditionOf, itemsOf } from './inputs.ts'
 import type { RunEvent, StopWhy, TasksSettled } from './events.ts'
+import type { Json } from '../json.ts'
 import { endOfGroup, endOfRun } from './settle.ts'
 import type { ReasonCode } from './reasons.ts'
 import {
   type Deadline,
+  type FanState,
   type RunState,
   type TaskState,
   isSettled,
@@ -13,6 +15,7 @@ import {
   lastAttempt,
   taskAt,
 } from './state.ts'
+import { isReached, stopMessage, stopReason } from './stop.ts'
 import { verdictOf } from './verdict.ts'
 
 /**
@@ -26,13 +29,14 @@ export function decide(state: RunState, now: number, language: ExpressionLanguag
   const decisions = new Decisions(now)
   if (state.stop !== null && !state.work.stopApplied) {
     state.work.stopApplied = true
-    stopEverything(state, state.stop.why, decisions)
+    stopEverything(state, decisions)
   }
-  deadlinesDue(state, now, decisions)
+  // One step at a time: what a stop ended must not be retried or answered by a deadline in the same breath.
+  if (decisions.empty) deadlinesDue(state, now, decisions)
   if (state.phase === 'queued' && state.stop === null) return decisions.events()
-  if (decisions.empty) lookAtDirty(state, now, language, decisions)
-  if (decisions.empty) releaseFromGroups(state, decisions)
+  if (decisions.empty) lookAtDirty(state, language, decisions)
   if (decisions.empty) failFast(state, decisions)
+  if (decisions.empty) releaseFromGroups(state, decisions)
   if (decisions.empty) nextPart(state, decisions)
   return decisions.events()
 }
@@ -53,9 +57,20 @@ class Decisions {
   readonly #events: RunEvent[] = []
   readonly #settled = new Map<string, TasksSettled & { tasks: string[] }>()
   readonly #ready: string[] = []
+  #newTasks = 0
 
   constructor(now: number) {
     this.#now = now
+  }
+
+  /** Tasks that the expansions decided so far will add to the run. */
+  get newTasks(): number {
+    return this.#newTasks
+  }
+
+  expand(task: TaskState, items: readonly Json[]): void {
+    this.#newTasks += items.length
+    this.add({ type: 'taskExpanded', at: this.#now, task: task.key, items })
   }
 
   get empty(): boolean {
@@ -102,54 +117,33 @@ class Decisions {
   }
 }
 
-function stopEverything(
-  state: RunState,
-  why: NonNullable<RunState['stop']>['why'],
-  decisions: Decisions,
-): void {
-  const stopWhy: StopWhy = why === 'failFast' ? 'failFast' : why === 'timedOut' ? 'runTimedOut' : 'cancelled'
+/** Idempotent: after a crash between the decision and its record it finds the same again. */
+function stopEverything(state: RunState, decisions: Decisions): void {
+  const message = stopMessage(state)
   for (const task of state.tasks) {
     if (isSettled(task.state) || !isReached(state, task)) continue
     if (state.work.live.has(task.index)) {
       const attempt = lastAttempt(task)
       if (attempt === undefined || attempt.phase === 'stopping') continue
-      decisions.add({
-        type: 'attemptStopping',
-        at: decisions.now,
-        task: task.key,
-        attempt: attempt.number,
-        why: stopWhy,
-      })
-    } else if (task.fan === null || task.fan.open === 0) {
-      decisions.settle(task, 'cancelled', stopReason(state), state.stop?.by ?? null)
+      const { number } = attempt
+      const why = stopWhy(state)
+      decisions.add({ type: 'attemptStopping', at: decisions.now, task: task.key, attempt: number, why })
+    } else if (task.fan === null) {
+      // A fan-out that was expanded ends through its items.
+      decisions.settle(task, 'cancelled', stopReason(state), message)
     }
   }
 }
 
-/** Which tasks a stop reaches: not those under `finally` unless asked, and with `failFast` not `always` ones. */
-function isReached(state: RunState, task: TaskState): boolean {
-  const stop = state.stop
-  if (stop === null) return false
-  if (task.part === 'finally') return stop.skipFinally
-  return stop.why !== 'failFast' || task.task.triggerRule !== 'always'
-}
-
-export function stopReason(state: RunState): ReasonCode {
-  switch (state.stop?.why) {
-    case 'failFast':
-      return 'FAIL_FAST'
-    case 'timedOut':
-      return 'RUN_TIMED_OUT'
-    case 'replaced':
-      return 'REPLACED'
-    case 'cancelled':
-    case undefined:
-      return 'CANCELLED'
-  }
+function stopWhy(state: RunState): StopWhy {
+  if (state.stop?.why === 'failFast') return 'failFast'
+  return state.stop?.why === 'timedOut' ? 'runTimedOut' : 'cancelled'
 }
 
 function stillMatters(state: RunState, deadline: Deadline): boolean {
-  if (deadline.kind === 'run') return state.stop === null && state.openMain > 0
+  // A run that failed fast still has its `always` tasks to get through, and no longer than its timeout.
+  if (deadline.kind === 'run')
+    return (state.stop === null || state.stop.why === 'failFast') && state.openMain > 0
   const task = taskAt(state, deadline.task)
   const attempt = lastAttempt(task)
   switch (deadline.kind) {
@@ -216,23 +210,18 @@ function backoffOver(state: RunState, task: TaskState, decisions: Decisions): vo
     decisions.ready(task)
     return
   }
-  fan.backlog.push(task.index)
+  fan.due.push(task.index)
   state.work.groups.add(task.group ?? -1)
 }
 
-function lookAtDirty(state: RunState, now: number, language: ExpressionLanguage, decisions: Decisions): void {
-  const { dirty } = state.work
-  state.work.dirty = []
-  for (const index of dirty) lookAt(state, taskAt(state, index), now, language, decisions)
+function lookAtDirty(state: RunState, language: ExpressionLanguage, decisions: Decisions): void {
+  // In document order, so that a replay, which remembers more than it must, decides in the same order.
+  const dirty = [...state.work.dirty].toSorted((a, b) => a - b)
+  state.work.dirty.clear()
+  for (const index of dirty) lookAt(state, taskAt(state, index), language, decisions)
 }
 
-function lookAt(
-  state: RunState,
-  task: TaskState,
-  now: number,
-  language: ExpressionLanguage,
-  decisions: Decisions,
-): void {
+function lookAt(state: RunState, task: TaskState, language: ExpressionLanguage, decisions: Decisions): void {
   if (task.fan !== null) {
     if (task.fan.open > 0 || task.settledAt !== null) return
     const end = endOfGroup(state, task)
@@ -241,7 +230,7 @@ function lookAt(
   }
   if (task.state !== 'pending' || (task.part === 'finally' && !state.finallyStarted)) return
   if (state.stop !== null && isReached(state, task)) {
-    decisions.settle(task, 'cancelled', stopReason(state), state.stop.by)
+    decisions.settle(task, 'cancelled', stopReason(state), stopMessage(state))
     return
   }
   const verdict = verdictOf(state, task, task)
@@ -256,47 +245,53 @@ function lookAt(
     else decisions.settle(task, 'failed', 'EXPRESSION_ERROR', condition.message)
     return
   }
-  go(state, task, now, language, decisions)
+  go(state, task, language, decisions)
 }
 
 /** Everything the task waited for is there: it is expanded, asked about, or put before the slots. */
-function go(
-  state: RunState,
-  task: TaskState,
-  now: number,
-  language: ExpressionLanguage,
-  decisions: Decisions,
-): void {
+function go(state: RunState, task: TaskState, language: ExpressionLanguage, decisions: Decisions): void {
   if (task.task.fanOut !== null) {
-    const items = itemsOf(state, task, language)
-    if (items.ok) decisions.add({ type: 'taskExpanded', at: now, task: task.key, items: items.value })
+    const items = itemsOf(state, task, language, decisions.newTasks)
+    if (items.ok) decisions.expand(task, items.value)
     else decisions.settle(task, 'failed', 'FAN_OUT_INVALID', items.message)
   } else if (task.task.work.kind === 'approval') {
-    decisions.add({ type: 'approvalRequested', at: now, task: task.key })
+    decisions.add({ type: 'approvalRequested', at: decisions.now, task: task.key })
   } else {
     decisions.ready(task)
   }
 }
 
 function releaseFromGroups(state: RunState, decisions: Decisions): void {
-  const { groups } = state.work
-  state.work.groups = new Set()
+  const groups = [...state.work.groups].toSorted((a, b) => a - b)
+  state.work.groups.clear()
   for (const index of groups) {
     const { fan, task } = taskAt(state, index)
     if (fan === null) continue
     let room = (task.fanOut?.maxParallel ?? Number.POSITIVE_INFINITY) - fan.active
-    while (room > 0 && fan.backlogHead < fan.backlog.length) {
-      const child = taskAt(state, fan.backlog[fan.backlogHead] ?? -1)
-      fan.backlogHead += 1
-      if (child.state !== 'pending' && child.state !== 'backoff') continue
+    for (; room > 0; room -= 1) {
+      const child = nextItem(state, fan)
+      if (child === null) break
       if (task.work.kind === 'approval') {
         decisions.add({ type: 'approvalRequested', at: decisions.now, task: child.key })
       } else {
         decisions.ready(child)
       }
-      room -= 1
     }
   }
+}
+
+/** The next item that may have a place: a retry that is due, else the first that never had one. */
+function nextItem(state: RunState, fan: FanState): TaskState | null {
+  for (let index = fan.due.pop(); index !== undefined; index = fan.due.pop()) {
+    const child = taskAt(state, index)
+    if (child.state === 'backoff') return child
+  }
+  while (fan.next < fan.children.length) {
+    const child = taskAt(state, fan.children[fan.next] ?? -1)
+    fan.next += 1
+    if (child.state === 'pending') return child
+  }
+  return null
 }
 
 function failFast(state: RunState, decisions: Decisions): void {

@@ -36,11 +36,16 @@ export function conditionOf(
   return result.value === true ? { kind: 'true' } : { kind: 'false' }
 }
 
-/** The items of a fan-out, at most so many that the run stays within its limit of tasks. */
+/**
+ * The items of a fan-out, at most so many that the run stays within its limit of tasks.
+ *
+ * @param newTasks  Tasks that others are about to add at the same time.
+ */
 export function itemsOf(
   state: RunState,
   task: TaskState,
   language: ExpressionLanguage,
+  newTasks = 0,
 ): Result<readonly Json[]> {
   const items = itemsUnbounded(state, task, language)
   if (!items.ok) return items
@@ -51,7 +56,7 @@ export function itemsOf(
       message: `the list has ${count} items; a fan-out has at most ${LIMITS.fanOutItemsMax}`,
     }
   }
-  if (state.tasks.length + count > LIMITS.tasksPerRunMax) {
+  if (state.tasks.length + newTasks + count > LIMITS.tasksPerRunMax) {
     return {
       ok: false,
       message: `with ${count} more items the run would exceed ${LIMITS.tasksPerRunMax} tasks`,

@@ -3,6 +3,7 @@ import type { RetryPolicy } from '../dag/dag.ts'
 import { LIMITS } from '../limits.ts'
 import type { AttemptEnded, Outcome, OutcomeKind } from './events.ts'
 import type { RunState, TaskState } from './state.ts'
+import { isReached } from './stop.ts'
 
 /** A time-out ends a task with SIGKILL at the latest; retry codes written for pods name it so. */
 const KILLED_EXIT_CODE = 137
@@ -36,7 +37,8 @@ export function afterEnd(
   if (outcome.kind === 'succeeded') return { kind: 'settle', state: 'succeeded' }
   if (outcome.kind === 'cancelled') return { kind: 'settle', state: 'cancelled' }
   const failed = { kind: 'settle', state: 'failed' } as const
-  if (isStopped(state, task)) return failed
+  // A run that is being stopped retries nothing of what the stop reaches.
+  if (isReached(state, task)) return failed
   const seed = `${state.created.run}/${task.key}/${task.attempts.length}`
   switch (budgetOf(outcome.kind)) {
     case 'none':
@@ -63,6 +65,8 @@ export function afterEnd(
  * @param draw  In [0, 1).
  */
 export function delayMs(policy: RetryPolicy, retries: number, draw: number): number {
+  // Far out, the power is Infinity, and no delay times that is no number.
+  if (policy.delayMs === 0) return 0
   const full = Math.min(policy.delayMs * policy.factor ** retries, policy.maxDelayMs)
   return Math.round(full * (1 - policy.jitter * draw))
 }
@@ -79,12 +83,4 @@ function isRetried(policy: RetryPolicy, outcome: Outcome): boolean {
     (outcome.kind === 'timedOut' || outcome.kind === 'oomKilled') &&
     policy.retryCodes.includes(KILLED_EXIT_CODE)
   )
-}
-
-/** A run that is being stopped retries nothing of what the stop reaches. */
-function isStopped(state: RunState, task: TaskState): boolean {
-  const stop = state.stop
-  if (stop === null) return false
-  if (task.part === 'finally') return stop.skipFinally
-  return stop.why !== 'failFast' || task.task.triggerRule !== 'always'
 }

@@ -1,7 +1,7 @@
 import type { Dag, ParameterType, Task } from '../dag/dag.ts'
 import type { ExpressionScope, ExpressionValues, References, TaskValue } from '../expression/expression.ts'
 import type { Json } from '../json.ts'
-import { type RunState, type TaskState, taskAt } from './state.ts'
+import { type FanState, type RunState, type TaskState, taskAt } from './state.ts'
 
 const scopes = new WeakMap<Dag, Map<string, ExpressionScope>>()
 
@@ -83,10 +83,19 @@ export function typed(text: string, type: ParameterType): Json {
   }
 }
 
-/** A fan-out's outputs are JSON lists: the value of each item that succeeded, in the order of the items. */
 function taskValue(state: RunState, task: TaskState): TaskValue {
-  const fan = task.fan
-  if (fan === null) return { state: task.state, exitCode: task.exitCode ?? -1, outputs: task.outputs }
+  return { state: task.state, exitCode: task.exitCode ?? -1, outputs: outputsOf(state, task) }
+}
+
+/** Outputs of fan-outs that have settled, so that thousands of readers do not each gather thousands of values. */
+const gathered = new WeakMap<FanState, Readonly<Record<string, string>>>()
+
+/** A fan-out's outputs are JSON lists: the value of each item that succeeded, in the order of the items. */
+export function outputsOf(state: RunState, task: TaskState): Readonly<Record<string, string>> {
+  const { fan } = task
+  if (fan === null) return task.outputs
+  const known = gathered.get(fan)
+  if (known !== undefined) return known
   const outputs: Record<string, string> = {}
   for (const name of outputNames(task.task)) {
     const values = fan.children
@@ -94,5 +103,6 @@ function taskValue(state: RunState, task: TaskState): TaskValue {
       .filter(value => value !== undefined)
     outputs[name] = JSON.stringify(values)
   }
-  return { state: task.state, exitCode: task.exitCode ?? -1, outputs }
+  if (task.settledAt !== null) gathered.set(fan, outputs)
+  return outputs
 }

@@ -43,19 +43,21 @@ export interface RunState {
 
 /** What `decide` has still to look at. All of it can be made again from the events. */
 export interface Worklists {
-  /** Tasks whose inputs changed. */
-  dirty: number[]
+  /** Tasks whose inputs changed; each is looked at once, however many of its inputs did. */
+  readonly dirty: Set<number>
   /** Fan-outs that may hand more items to the slots. */
-  groups: Set<number>
-  /** Ready tasks per pool (`''` for no pool), best first. */
+  readonly groups: Set<number>
+  /** Ready tasks that need a slot, per pool (`''` for no pool), best first. */
   readonly ready: Map<string, Heap<ReadyEntry>>
+  /** Ready tasks that need none: those that start another run. A lack of slots must not hold them back. */
+  readonly readyWithoutSlot: Heap<ReadyEntry>
   readonly deadlines: Heap<Deadline>
   /** Tasks with a live attempt, in the order they started. */
   readonly live: Set<number>
   /** Live attempts that hold a slot of the run (not sub-DAGs). */
   slots: number
-  /** Tasks whose rows changed since they were last written. */
-  readonly changed: Set<number>
+  /** Tasks whose rows changed since they were last written, each with its first changed attempt (0: none did). */
+  readonly changed: Map<number, number>
   stopApplied: boolean
   readySequence: number
 }
@@ -110,11 +112,12 @@ export interface TaskState {
 export interface FanState {
   readonly children: readonly number[]
   open: number
-  /** Children that hold or wait for a slot. */
+  /** Children that hold or wait for a slot, or wait for a person: what `maxParallel` bounds. */
   active: number
-  /** Children that wait for a place in the fan-out's own limit; `backlogHead` is the next. */
-  readonly backlog: number[]
-  backlogHead: number
+  /** Worklist: position in `children` of the first that was never handed to the slots. */
+  next: number
+  /** Worklist: children whose retry is due; they go first, in the order of the items. */
+  readonly due: Heap<number>
 }
 
 export interface AttemptState {
@@ -124,6 +127,8 @@ export interface AttemptState {
   runningAt: number | null
   endedAt: number | null
   handle: Json
+  /** When it is stopped for taking too long: to start, while `starting`; to end, while `running`. */
+  deadlineAt: number | null
   stopping: { readonly why: StopWhy; readonly at: number } | null
   outcome: Outcome | null
 }
@@ -162,19 +167,32 @@ export function newRunState(dag: Dag, created: RunCreated): RunState {
     failures: [],
     reusedItems: new Map(),
     work: {
-      dirty: tasks.filter(task => task.part === 'main' && task.remaining === 0).map(task => task.index),
+      dirty: new Set(
+        tasks.filter(task => task.part === 'main' && task.remaining === 0).map(task => task.index),
+      ),
       groups: new Set(),
       ready: new Map(),
+      readyWithoutSlot: newReadyHeap(),
       deadlines: new Heap<Deadline>((a, b) => a.at < b.at || (a.at === b.at && a.task < b.task)),
       live: new Set(),
       slots: 0,
-      changed: new Set(),
+      changed: new Map(tasks.map(task => [task.index, 0])),
       stopApplied: false,
       readySequence: 0,
     },
   }
   if (!created.queued) setRunDeadline(state, created.at)
   return state
+}
+
+/** Larger priority first, then earlier ready. */
+export function newReadyHeap(): Heap<ReadyEntry> {
+  return new Heap<ReadyEntry>(isBefore)
+}
+
+/** The order in which ready tasks start, whatever pool they wait for. */
+export function isBefore(a: ReadyEntry, b: ReadyEntry): boolean {
+  return a.priority > b.priority || (a.priority === b.priority && a.sequence < b.sequence)
 }
 
 export function setRunDeadline(state: RunState, startedAt: number): void {
@@ -222,9 +240,14 @@ export function isTerminal(phase: RunPhase): boolean {
   return phase === 'succeeded' || phase === 'failed' || phase === 'cancelled'
 }
 
+/** Whether its attempts hold a slot of the run, the pool and the engine. Those that start another run do not. */
+export function takesSlot(task: TaskState): boolean {
+  return task.task.work.kind === 'container'
+}
+
 /** The pool an attempt of this task takes a slot of; null for none. Sub-DAGs and approvals take none. */
 export function poolOf(state: RunState, task: TaskState): string | null {
-  return task.task.work.kind === 'container' ? (task.task.pool ?? state.dag.pool) : null
+  return takesSlot(task) ? (task.task.pool ?? state.dag.pool) : null
 }
 
 export function priorityOf(state: RunState, task: TaskState): number {

@@ -5,12 +5,12 @@ import { type AttemptState, type RunState, type TaskState, poolOf, taskAt } from
 export function takeChangedRows(state: RunState): Rows {
   const tasks: TaskRow[] = []
   const attempts: AttemptRow[] = []
-  for (const index of state.work.changed) {
+  for (const [index, firstAttempt] of state.work.changed) {
     const task = taskAt(state, index)
     tasks.push(taskRow(state, task))
-    // Only the newest attempt can have changed: an older one had ended before it was made.
-    const attempt = task.attempts[task.attempts.length - 1]
-    if (attempt !== undefined) attempts.push(attemptRow(state, task, attempt))
+    if (firstAttempt === 0) continue
+    for (const attempt of task.attempts.slice(firstAttempt - 1))
+      attempts.push(attemptRow(state, task, attempt))
   }
   state.work.changed.clear()
   return { run: runRow(state), tasks, attempts }
@@ -49,7 +49,7 @@ export function taskRow(state: RunState, task: TaskState): TaskRow {
     message: task.message,
     attempts: task.attempts.length,
     exitCode: task.exitCode,
-    startedAt: task.attempts[0]?.startedAt ?? task.readyAt,
+    startedAt: task.attempts[0]?.startedAt ?? task.readyAt ?? task.waitingSince,
     endedAt: task.settledAt,
   }
 }
