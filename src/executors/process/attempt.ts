@@ -21,8 +21,9 @@ export interface AttemptOptions {
   readonly report: (observation: Observation) => void
 }
 
-/** How often an attempt is looked at that no exit event tells about. */
-const POLL_MS = 100
+/** How often an attempt is looked at that no exit event tells about: often at first, as most tasks are short. */
+const POLL_MS_MIN = 10
+const POLL_MS_MAX = 100
 /** The same while it is being stopped, or between a process's end and the end of what it left behind. */
 const STOP_POLL_MS = 20
 /** Rounds of KILL to each process before the group is killed as one, launcher included (a fork bomb outruns rounds). */
@@ -65,6 +66,7 @@ export class Attempt {
   #blankSince: number | null = null
   #tries = 0
   #clearings = 0
+  #pollMs = POLL_MS_MIN
   #callOff: (() => void) | null = null
   #looking: Promise<void> | null = null
   #again = false
@@ -212,7 +214,12 @@ export class Attempt {
   #alive(record: Claimed): void {
     if (this.#stop !== null) this.#press(record.claim, this.#stop)
     // Its own child tells by its exit; any other is asked from time to time.
-    else if (this.#child?.pid !== record.claim.pid) this.#lookIn(record.end === null ? POLL_MS : STOP_POLL_MS)
+    else if (this.#child?.pid !== record.claim.pid) this.#poll()
+  }
+
+  #poll(): void {
+    this.#lookIn(this.#pollMs)
+    this.#pollMs = Math.min(POLL_MS_MAX, this.#pollMs * 2)
   }
 
   #running(record: Claimed): void {
@@ -241,7 +248,7 @@ export class Attempt {
       if (stop.rounds >= KILL_ROUNDS_MAX) signal(-claim.pid, 'SIGKILL')
     }
     const left = late ? STOP_POLL_MS : stop.deadline - clock.now()
-    this.#lookIn(this.#child?.pid === claim.pid ? left : Math.min(left, POLL_MS))
+    this.#lookIn(this.#child?.pid === claim.pid ? left : Math.min(left, POLL_MS_MAX))
   }
 
   /**
