@@ -100,10 +100,23 @@ function runCommands(program: Command): void {
     .description('continue a paused run, or one whose engine was killed')
     .argument('<run>', 'name or id of a run, or @last')
     .action(acts(async () => (await import('./commands/resume.ts')).resume))
+  executing(program.command('dev'))
+    .description('a standing engine over a directory: schedules, DagRuns and interrupted runs')
+    .argument('[dir]', 'directory with manifests', '.')
+    .action(acts(async () => (await import('./commands/dev.ts')).dev))
 }
 
 function readCommands(program: Command): void {
-  void program
+  const schedule = program.command('schedule').description('what schedules will do')
+  schedule
+    .command('preview')
+    .description('the coming ticks, as the scheduler itself will decide them')
+    .argument('<file|dag...>', 'files with DAGs, or names of DAGs in the state directory')
+    .option('--days <n>', 'how far to look', '30')
+    .option('--from <time>', 'from when on (default: now)')
+    .option('--limit <n>', 'most ticks of each DAG', '100')
+    .addOption(output('text', 'json'))
+    .action(acts(async () => (await import('./commands/schedule.ts')).schedulePreview))
 }
 
 function changeCommands(program: Command): void {

@@ -51,7 +51,9 @@ export class Scheduler {
       const before = (await store.dag(dag.namespace, dag.name))?.dag
       const mark = await store.highWater(dag.namespace, dag.name)
       if (before === undefined || mark === null || sameTimes(before, dag)) continue
-      if (!this.#dags.some(({ dag: { namespace, name } }) => namespace === dag.namespace && name === dag.name)) {
+      if (
+        !this.#dags.some(({ dag: { namespace, name } }) => namespace === dag.namespace && name === dag.name)
+      ) {
         await this.#lookAt({ dag: before, hash: '' }, now)
       }
       await store.advance({ namespace: dag.namespace, dag: dag.name, highWater: now, skips: [] })
@@ -88,9 +90,12 @@ export class Scheduler {
     this.#callOff?.()
     if (this.#closed) return
     const delayMs = next === null ? LOOK_MS_MAX : next - this.#engine.now()
-    this.#callOff = this.#engine.parts.clock.after(Math.min(Math.max(delayMs, LOOK_MS_MIN), LOOK_MS_MAX), () => {
-      void this.look()
-    })
+    this.#callOff = this.#engine.parts.clock.after(
+      Math.min(Math.max(delayMs, LOOK_MS_MIN), LOOK_MS_MAX),
+      () => {
+        void this.look()
+      },
+    )
   }
 
   /** Trouble with one DAG does not hold up the others. */
@@ -108,13 +113,22 @@ export class Scheduler {
       return answer.nextWake
     } catch (error) {
       const code = error instanceof StoreError ? error.code : 'INTERNAL_ERROR'
-      notices.trouble?.(code, `schedule of ${name}: ${error instanceof Error ? error.message : String(error)}`, null)
+      notices.trouble?.(
+        code,
+        `schedule of ${name}: ${error instanceof Error ? error.message : String(error)}`,
+        null,
+      )
       return now + 1_000
     }
   }
 
   async #openRuns(dag: Dag): Promise<readonly StoredRun[]> {
-    const query = { namespace: dag.namespace, dag: dag.name, phases: ['queued', 'running', 'paused'] as const, limit: 500 }
+    const query = {
+      namespace: dag.namespace,
+      dag: dag.name,
+      phases: ['queued', 'running', 'paused'] as const,
+      limit: 500,
+    }
     return (await this.#engine.parts.store.runs(query)).items
   }
 
