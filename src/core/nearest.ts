@@ -5,7 +5,7 @@
  * @example nearest('imgae', ['image', 'args'])  // 'image'
  */
 export function nearest(word: string, names: Iterable<string>): string | null {
-  const most = Math.max(1, Math.floor(word.length / 3))
+  const most = word.length < 2 ? 0 : Math.max(1, Math.floor(word.length / 3))
   let best: string | null = null
   let bestDistance = most + 1
   for (const name of names) {

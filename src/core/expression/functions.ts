@@ -13,13 +13,13 @@ export const FUNCTIONS: readonly string[] =
   'bool double duration dyn has int json range size string timestamp type'.split(' ')
 
 const MACROS = 'all bind exists exists_one filter map'
-const TEXT_METHODS =
-  'contains endsWith indexOf join lastIndexOf lowerAscii matches replace size split startsWith substring trim upperAscii'
+const SEARCHES = 'contains endsWith indexOf lastIndexOf matches startsWith'
+const TEXTS = 'join lowerAscii replace size split substring trim upperAscii'
 const TIME_METHODS =
   'getDate getDayOfMonth getDayOfWeek getFullYear getHours getMilliseconds getMinutes getMonth getSeconds'
 
 /** Functions that are called as `value.name(…)`, the macros among them. */
-export const METHODS: readonly string[] = `${MACROS} ${TEXT_METHODS} ${TIME_METHODS}`.split(' ')
+export const METHODS: readonly string[] = `${MACROS} ${SEARCHES} ${TEXTS} ${TIME_METHODS}`.split(' ')
 
 /** Of these only the form without arguments is open: the others read the zone tables of the machine. */
 export const UTC_ONLY: readonly string[] = METHODS.filter(name => name.startsWith('get'))

@@ -5,8 +5,8 @@ export const STEPS_MAX = 500_000
 export class ValueError extends Error {}
 
 /**
- * Counts what an evaluation costs and ends it when that is too much. Once used up it stays so, because CEL's `||`,
- * `&&`, `all` and `exists` may swallow an error of one side: whoever started the evaluation asks `exhausted` at the end.
+ * Counts what an evaluation costs and ends it when that is too much. Once used up it stays so, because `||`, `&&`,
+ * `all` and `exists` may swallow the error of one side: whoever started the evaluation looks at it again at the end.
  */
 export interface Meter {
   left: number

@@ -161,8 +161,9 @@ function argsOf(node: Node): unknown[] {
 /** Visits every node that takes part in the evaluation, outer ones first, with the number of macros around it. */
 function walk(root: Node, visit: (node: Node, depth: number) => void, depth = 0): void {
   visit(root, depth)
-  const inside = root.op === 'comprehension' ? depth + 1 : depth
-  for (const child of children(root)) walk(child, visit, inside)
+  // Only the step of a macro is inside it: `list.map(…).filter(…)` stands side by side.
+  const step = root.op === 'comprehension' ? (root.args as Comprehension).step : null
+  for (const child of children(root)) walk(child, visit, child === step ? depth + 1 : depth)
 }
 
 function children(node: Node): readonly Node[] {

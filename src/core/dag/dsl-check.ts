@@ -1,0 +1,72 @@
+import { nearest } from '../nearest.ts'
+import type { Problem } from '../problem.ts'
+import type { Draft, DslParameter } from './dsl.ts'
+import { problemAt } from './dsl-reader.ts'
+
+/** What a text says of names that are not there, or are there twice. */
+export function checkDsl(draft: Draft): readonly Problem[] {
+  return [
+    ...duplicates('task', draft.tasks),
+    ...duplicates('parameter', draft.parameters),
+    ...draft.parameters.flatMap(defaultProblem),
+    ...unknownTasks(draft),
+    ...unknownParameters(draft),
+  ]
+}
+
+function duplicates(
+  what: string,
+  named: readonly { readonly name: string; readonly line: number; readonly column: number }[],
+): readonly Problem[] {
+  const first = new Map<string, number>()
+  return named.flatMap(item => {
+    const before = first.get(item.name)
+    if (before === undefined) {
+      first.set(item.name, item.line)
+      return []
+    }
+    const message = `there is a ${what} called ${item.name} on line ${before} already`
+    return [problemAt(item, 'DSL_DUPLICATE', message, `Give one ${what} another name.`)]
+  })
+}
+
+function defaultProblem(parameter: DslParameter): readonly Problem[] {
+  const both = parameter.default !== undefined && parameter.defaultFromSecret !== undefined
+  const neither = parameter.default === undefined && parameter.defaultFromSecret === undefined
+  if (!both && !neither) return []
+  const message = `parameter ${parameter.name} has ${both ? 'both a default and a secret' : 'no default'}`
+  return [problemAt(parameter, 'DSL_PARAMETER_DEFAULT', message, 'Give it default or defaultFromSecret.')]
+}
+
+function unknownTasks({ tasks, names }: Draft): readonly Problem[] {
+  const known = new Set(tasks.map(task => task.name))
+  const said = new Set<string>()
+  return names.flatMap(token => {
+    if (known.has(token.text) || said.has(token.text)) return []
+    said.add(token.text)
+    const guess = nearest(token.text, known)
+    const message = `there is no task called ${token.text}${guess === null ? '' : `; did you mean ${guess}?`}`
+    return [
+      problemAt(token, 'DSL_UNKNOWN_TASK', message, `Add task ${token.text} { … }, or correct the name.`),
+    ]
+  })
+}
+
+function unknownParameters({ tasks, parameters }: Draft): readonly Problem[] {
+  const known = new Set(parameters.map(parameter => parameter.name))
+  return tasks.flatMap(task =>
+    task.parameterTokens
+      .filter(token => !known.has(token.text))
+      .map(token => {
+        const guess = nearest(token.text, known)
+        const hint = guess === null ? '' : `; did you mean ${guess}?`
+        const message = `task ${task.name} names a parameter ${token.text} that is not there${hint}`
+        return problemAt(
+          token,
+          'DSL_UNKNOWN_PARAMETER',
+          message,
+          'Add it to parameters, or correct the name.',
+        )
+      }),
+  )
+}
