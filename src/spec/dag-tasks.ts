@@ -9,7 +9,7 @@ import type { Report } from './check/words.ts'
 import type { Loose } from './loose.ts'
 import { dagTaskDocument, type DagTaskDocument, type DagTaskSpec } from './schema/dag-task.ts'
 import type { TaskSpec } from './schema/dag.ts'
-import { shaped } from './shape.ts'
+import { reporter, shaped } from './shape.ts'
 import { placed, positionAt, type Finding, type Path, type SourceDocument } from './source.ts'
 import type { LoadedDagTask } from './load.ts'
 
@@ -36,10 +36,10 @@ export function loadDagTasks(
   const broken = new Set<string>()
   for (const document of documents) {
     const findings: Finding[] = []
-    const { value, findings: shapeFindings } = shaped(dagTaskDocument, document)
-    findings.push(...shapeFindings)
-    const loose = (value ?? {}) as Loose<DagTaskDocument>
-    checkDagTask(loose, finding => findings.push(finding))
+    const shape = shaped(dagTaskDocument, document)
+    findings.push(...shape.findings)
+    const loose = (shape.value ?? {}) as Loose<DagTaskDocument>
+    checkDagTask(loose, reporter(shape, findings))
     problems.push(...findings.map(finding => placed(document, finding)))
     const name = loose.metadata?.name ?? ''
     const namespace = loose.metadata?.namespace ?? fallback
@@ -47,7 +47,7 @@ export function loadDagTasks(
       broken.add(`${namespace}/${name}`)
       continue
     }
-    const { spec } = value as DagTaskDocument
+    const { spec } = shape.value as DagTaskDocument
     const earlier = loaded.filter(task => task.namespace === namespace && task.name === name).at(-1)
     if (earlier !== undefined && canonical(earlier.spec) === canonical(spec)) continue
     loaded.push({

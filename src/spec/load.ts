@@ -13,7 +13,7 @@ import { readDocuments, type Input } from './read.ts'
 import { dagRunDocument, type DagRunDocument, type DagRunSpec } from './schema/dag-run.ts'
 import type { DagTaskSpec } from './schema/dag-task.ts'
 import { dagDocument, type DagDocument, type DagSpec, type TaskSpec } from './schema/dag.ts'
-import { shaped } from './shape.ts'
+import { reporter, shaped } from './shape.ts'
 import { placed, positionAt, type Finding, type SourceDocument } from './source.ts'
 import { toDag, toParameterValue } from './to-dag.ts'
 
@@ -108,11 +108,11 @@ function checkedDag(
   lookup: TaskLookup,
   problems: Problem[],
 ): Candidate<LoadedDag> {
-  const { value, findings: shapeFindings } = shaped(dagDocument, document)
-  const loose = (value ?? {}) as Loose<DagDocument>
+  const shape = shaped(dagDocument, document)
+  const loose = (shape.value ?? {}) as Loose<DagDocument>
   const namespace = loose.metadata?.namespace ?? fallback
-  const findings: Finding[] = [...shapeFindings]
-  const report = (finding: Finding): unknown => findings.push(finding)
+  const findings: Finding[] = [...shape.findings]
+  const report = reporter(shape, findings)
   const expanded = expandDsl(loose.spec ?? {}, document)
   findings.push(...expanded.findings)
   const { spec } = expanded
@@ -127,7 +127,7 @@ function checkedDag(
   if (findings.some(isError)) return { ...candidate, loaded: null }
   const specsOf = (group: TaskView['group']): TaskSpec[] =>
     views.filter(view => view.group === group).map(view => view.spec as TaskSpec)
-  const { metadata } = value as DagDocument
+  const { metadata } = shape.value as DagDocument
   const dag = toDag(
     metadata,
     spec as DagSpec,
@@ -143,16 +143,16 @@ function loadDagRun(
   dags: readonly Candidate<LoadedDag>[],
   problems: Problem[],
 ): Candidate<LoadedDagRun> {
-  const { value, findings: shapeFindings } = shaped(dagRunDocument, document)
-  const loose = (value ?? {}) as Loose<DagRunDocument>
+  const shape = shaped(dagRunDocument, document)
+  const loose = (shape.value ?? {}) as Loose<DagRunDocument>
   const namespace = loose.metadata?.namespace ?? fallback
-  const findings: Finding[] = [...shapeFindings]
+  const findings: Finding[] = [...shape.findings]
   const dag = dags.find(({ name, namespace: other }) => name === loose.spec?.dagName && other === namespace)
-  checkDagRun(loose, dag?.spec, finding => findings.push(finding))
+  checkDagRun(loose, dag?.spec, reporter(shape, findings))
   problems.push(...findings.map(finding => placed(document, finding)))
   const candidate = { document, namespace, name: loose.metadata?.name ?? null, spec: {} }
   if (findings.some(isError)) return { ...candidate, loaded: null }
-  const { metadata, spec } = value as DagRunDocument
+  const { metadata, spec } = shape.value as DagRunDocument
   const loaded: LoadedDagRun = {
     namespace,
     name: metadata.name ?? null,

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { didYouMean, meantOr } from '../core/dag/did-you-mean.ts'
 import type { Json } from '../core/json.ts'
+import type { ProblemCode } from '../core/problem-codes.ts'
 import { PROBLEMS_MAX } from './limits.ts'
 import { markAt, valueAt, type Finding, type Path, type SourceDocument } from './source.ts'
 
@@ -27,6 +28,37 @@ export function shaped(schema: z.ZodType, document: SourceDocument): Shaped {
   }
   for (const finding of findings) removeAt(value, finding.path)
   return { value, findings }
+}
+
+/** Codes of the second pass that say that something is not there. */
+const ABSENCES: ReadonlySet<ProblemCode> = new Set([
+  'COMMAND_MISSING',
+  'DAG_EMPTY',
+  'ENV_SOURCE',
+  'FAN_OUT_EMPTY',
+  'FIELD_MISSING',
+  'HEADER_INVALID',
+  'IMAGE_MISSING',
+  'PARAMETER_DEFAULT',
+  'PARAMETER_REQUIRED',
+  'PARAMETER_VALUE',
+  'TRIGGER_SECRET',
+  'TRIGGER_SOURCE',
+] satisfies ProblemCode[])
+
+/** Where the second pass reports to: everything but what only follows from the first pass. */
+export function reporter(shape: Shaped, findings: Finding[]): (finding: Finding) => void {
+  return finding => {
+    if (!isConsequence(finding, shape)) findings.push(finding)
+  }
+}
+
+/** Whether a finding of the second pass only says that something is missing which the first pass took out. */
+function isConsequence(finding: Finding, shape: Shaped): boolean {
+  if (!ABSENCES.has(finding.code)) return false
+  return shape.findings.some(
+    ({ code, path }) => code !== 'FIELD_UNKNOWN' && finding.path.every((step, index) => step === path[index]),
+  )
 }
 
 type Issue = z.core.$ZodIssue
@@ -151,7 +183,7 @@ function wrongType(
   document: SourceDocument,
 ): Finding {
   if (there === undefined || there === null) return missing(name, path)
-  const wantsText = expected.includes('string')
+  const wantsText = expected.includes('string') && !expected.includes('array')
   if (wantsText && (typeof there === 'number' || typeof there === 'boolean')) {
     const typed = markAt(document.mark, path)?.scalar?.typed ?? String(there)
     return {

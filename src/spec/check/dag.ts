@@ -53,6 +53,7 @@ function checkSize(document: Loose<DagDocument>, views: readonly TaskView[], rep
     report({
       code: 'DAG_EMPTY',
       path: ['spec', 'task'],
+      on: 'key',
       message: 'the DAG has no task',
       fix: 'add a task under spec.task',
     })

@@ -116,7 +116,7 @@ function checkReferences(compiled: Expression | Template, path: Path, context: C
   const { view, settled, report } = context
   for (const name of compiled.references.tasks) {
     if (settled(view, name)) continue
-    const offset = Math.max(compiled.text.indexOf(name), 0)
+    const offset = mentionOf(name, compiled.text)
     report({
       code: 'EXPRESSION_ORDER',
       path,
@@ -128,6 +128,12 @@ function checkReferences(compiled: Expression | Template, path: Path, context: C
       fix: name === view.name ? 'look at another task' : `add ${name} to runAfter`,
     })
   }
+}
+
+/** Where a text first speaks of a task; 0 when it does so in a way that is not seen. */
+function mentionOf(name: string, text: string): number {
+  const match = new RegExp(`\\btasks\\s*(?:\\.\\s*|\\[\\s*["'])(?=${name}(?![-\\w]))`).exec(text)
+  return match === null ? 0 : match.index + match[0].length
 }
 
 /** Texts of a task that may hold `${{ }}`, each with its place. */

@@ -35,7 +35,7 @@ export function checkMetadata(
       report({
         code: 'NAME_INVALID',
         path,
-        message: `the name ${shown(name)} may hold only lower-case letters, digits, - and .`,
+        message: `the name ${shown(name)} may hold only lower-case letters, digits, dots and dashes`,
         fix: `call it ${asLabel(name)}`,
       })
     }

@@ -51,7 +51,7 @@ export function checkLabel(what: string, name: string, path: Path, report: Repor
     path,
     message: long
       ? `the ${what} ${shown(name)} is longer than ${NAME_LENGTH_MAX} characters`
-      : `the ${what} ${shown(name)} may hold only lower-case letters, digits and -, and no - at its ends`,
+      : `the ${what} ${shown(name)} may hold only lower-case letters, digits and dashes inside`,
     fix: long ? `shorten it to at most ${NAME_LENGTH_MAX} characters` : `call it ${asLabel(name)}`,
   })
 }

@@ -4,7 +4,12 @@ import { namedValue, text } from './shapes.ts'
 
 /** Fields of `spec` of a DagRun. */
 export const dagRunSpec = z.strictObject({
-  dagName: text.describe('Name of the DAG in the same namespace.'),
+  dagName: text.describe('Name of the DAG in the same namespace.').meta({
+    minLength: 1,
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: 'a DagRun keeps its DAG; make another DagRun' },
+    ],
+  }),
   parameters: z
     .array(namedValue)
     .max(1000)

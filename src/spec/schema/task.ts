@@ -151,9 +151,18 @@ const taskRef = z
   .describe('A reusable task; says what runs in place of the fields here.')
 
 /** One task of a DAG. */
-export const task = z.strictObject({
-  name: text.describe('Name of the task, unique in the DAG; an RFC 1123 label.'),
-  ...placeFields,
-  ...workFields,
-  taskRef: taskRef.optional(),
-})
+export const task = z
+  .strictObject({
+    name: text.describe('Name of the task, unique in the DAG; an RFC 1123 label.'),
+    ...placeFields,
+    ...workFields,
+    taskRef: taskRef.optional(),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: '!(has(self.dag) && has(self.approval))',
+        message: 'a task runs a DAG or waits for an approval, not both',
+      },
+    ],
+  })
