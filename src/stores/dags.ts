@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { StoredDag } from '../ports/store.ts'
-import { storedDag } from './rows.ts'
+import { parsed, storedDag } from './rows.ts'
 import type { Tables } from './tables.ts'
 
 /** Versions are found by content: going back to an older text makes that version the current one again. */
@@ -131,7 +131,7 @@ export async function dagTask(
     .where('name', '=', name)
     .where('version', '=', version)
     .executeTakeFirst()
-  return row === undefined ? null : (JSON.parse(row.spec) as Json)
+  return row === undefined ? null : parsed<Json>(row.spec)
 }
 
 export async function dagTaskVersions(

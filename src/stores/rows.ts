@@ -4,7 +4,7 @@ import type { Json } from '../core/json.ts'
 import type { OutcomeKind, RunEvent, Trigger } from '../core/run/events.ts'
 import type { ReasonCode } from '../core/run/reasons.ts'
 import type { AttemptRow, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
-import type { StoredDag, StoredRun } from '../ports/store.ts'
+import { type StoredDag, StoreError, type StoredRun } from '../ports/store.ts'
 import type { Value } from './prepared.ts'
 import type { AttemptTable, DagVersionTable, RunTable, TaskTable } from './tables.ts'
 
@@ -113,8 +113,8 @@ export function storedRun(row: Selectable<RunTable>): StoredRun {
     phase: row.phase as RunPhase,
     reason: row.reason as ReasonCode | null,
     message: row.message,
-    trigger: JSON.parse(row.cause) as Trigger,
-    labels: JSON.parse(row.labels) as Readonly<Record<string, string>>,
+    trigger: parsed<Trigger>(row.cause),
+    labels: parsed<StoredRun['labels']>(row.labels),
     parentRun: row.parent_run,
     continues: row.continues,
     createdAt: row.created_at,
@@ -156,21 +156,34 @@ export function attemptRow(row: Selectable<AttemptTable>): AttemptRow {
     reason: row.reason as ReasonCode | null,
     exitCode: row.exit_code,
     message: row.message,
-    handle: JSON.parse(row.handle) as Json,
+    handle: parsed<Json>(row.handle),
   }
 }
 
 export function runEvent(body: string): RunEvent {
-  return JSON.parse(body) as RunEvent
+  return parsed<RunEvent>(body)
 }
 
 export function storedDag(row: Selectable<DagVersionTable> & { readonly suspended: number }): StoredDag {
   return {
-    dag: { ...(JSON.parse(row.body) as Dag), suspended: row.suspended === 1 },
+    dag: { ...parsed<Dag>(row.body), suspended: row.suspended === 1 },
     hash: row.hash,
     version: row.version,
     source: row.source,
     createdAt: row.created_at,
+  }
+}
+
+/** Only this program writes these texts, so one that is no JSON was damaged on the disk. */
+export function parsed<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (cause) {
+    throw new StoreError(
+      'DATABASE_CORRUPT',
+      'A record of the database cannot be read. Keep the file and restore the last backup.',
+      { cause },
+    )
   }
 }
 

@@ -61,8 +61,8 @@ export class SqlStore implements Store {
     this.#statements = appendStatements(database.write)
   }
 
-  append(append: Append): Promise<void> {
-    return this.#commits.write(appendWrite(this.#statements, append), appendSize(append))
+  async append(append: Append): Promise<void> {
+    await this.#commits.write(appendWrite(this.#statements, append), appendSize(append))
   }
   async events(run: string, after = 0): Promise<readonly RunEvent[]> {
     const rows = await this.#read

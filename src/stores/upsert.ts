@@ -15,7 +15,7 @@ export interface Upsert {
  * @param columns  In the order in which the values come.
  * @param key      Columns of the primary key; a row that is there keeps them and takes the others. Empty: only inserts.
  */
-export function upsert<Table extends keyof Tables & string>(
+export function upsert<Table extends keyof Tables>(
   db: Kysely<Tables>,
   table: Table,
   columns: readonly (keyof Tables[Table] & string)[],

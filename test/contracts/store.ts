@@ -22,7 +22,7 @@ export type WithStore = (title: string, body: (store: Store, opened: OpenedStore
 
 /** What any store must do, whatever database is below it. */
 export function storeContract(name: string, open: OpenStore): void {
-  const withStore: WithStore = (title, body) =>
+  const withStore: WithStore = (title, body) => {
     test(title, async () => {
       const opened = await open()
       try {
@@ -31,6 +31,7 @@ export function storeContract(name: string, open: OpenStore): void {
         await opened.close()
       }
     })
+  }
   describe(`store contract: ${name}`, () => {
     describe('append', () => appendContract(withStore))
     describe('pages', () => pagesContract(withStore))

@@ -153,7 +153,8 @@ async function check(connection: SqliteConnection, bytes: number, bytesMax: numb
     )
   })
   const first = problems.find(problem => problem !== 'ok')
-  if (first !== undefined) throw damaged(connection.file, String(first))
+  if (first !== undefined)
+    throw damaged(connection.file, typeof first === 'string' ? first : 'quick_check failed')
 }
 
 function damaged(file: string, what: string): StoreError {
