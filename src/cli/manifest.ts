@@ -7,9 +7,12 @@ import type { TaskLookup } from '../spec/dag-tasks.ts'
 import { readFiles } from '../spec/files.ts'
 import { type Loaded, loadDocuments } from '../spec/load.ts'
 import type { Input } from '../spec/read.ts'
-import { reportJson, reportText } from '../spec/report.ts'
+import { problemsAsJson, problemsAsText } from '../spec/report.ts'
 import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
 import type { Environment } from './settings.ts'
+import { painter } from './show/text.ts'
+
+const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
 
 /** Everything that files say, and the texts to show problems in. */
 export interface Manifest extends Loaded {
@@ -76,8 +79,12 @@ export function printProblems(
   inputs: readonly Input[] = [],
 ): boolean {
   if (problems.length > 0) {
-    const text = format === 'json' ? reportJson(problems) : reportText(problems, inputs, environment.color)
-    process.stderr.write(text.endsWith('\n') ? text : `${text}\n`)
+    const paint = painter(environment.color)
+    const text =
+      format === 'json'
+        ? problemsAsJson(problems)
+        : problemsAsText(problems, { inputs, paint: (style, part) => paint(PROBLEM_STYLES[style], part) })
+    process.stderr.write(text)
   }
   return problems.some(({ severity }) => severity === 'error')
 }
