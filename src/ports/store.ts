@@ -2,6 +2,7 @@ import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import type { AttemptRow, Rows, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
+import type { Skip } from '../core/schedule/skip.ts'
 
 /**
  * The truth. One SQL store behind it, with a driver for SQLite and one for PostgreSQL; what it must do is written
@@ -152,16 +153,6 @@ export interface Advance {
   readonly dag: string
   readonly highWater: number
   readonly skips: readonly Skip[]
-}
-
-/** Ticks of one schedule that did not become runs, as one span. */
-export interface Skip {
-  readonly from: number
-  readonly to: number
-  readonly count: number
-  /** `CATCH_UP`, `STARTING_DEADLINE`, `CONCURRENCY_FORBID`, `SUSPENDED`, `CAP`. */
-  readonly reason: string
-  readonly at: number
 }
 
 export interface FeedEntry {

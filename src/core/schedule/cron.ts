@@ -190,13 +190,26 @@ function* walls(schedule: Schedule, from: number, to: number): Generator<number>
   if (from >= to) return
   let day = schedule.nextDay(startOfDay(from))
   while (day !== null && day < to) {
-    for (const minute of schedule.minutesOfDay) {
-      const wall = day + minute * MINUTE
+    const { minutesOfDay } = schedule
+    for (let index = firstFrom(minutesOfDay, (from - day) / MINUTE); index < minutesOfDay.length; index++) {
+      const wall = day + (minutesOfDay[index] ?? 0) * MINUTE
       if (wall >= to) return
-      if (wall >= from) yield wall
+      yield wall
     }
     day = schedule.nextDay(day + DAY)
   }
+}
+
+/** Index of the first of ascending numbers that is not below a bound. */
+function firstFrom(numbers: readonly number[], bound: number): number {
+  let low = 0
+  let high = numbers.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((numbers[middle] ?? 0) < bound) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const startOfDay = (wall: number): number => Math.floor(wall / DAY) * DAY
@@ -283,7 +296,13 @@ function daysOf(date: string): (day: number) => number | null {
   const before = calendars.get(date)
   if (before !== undefined) return before
   const cron = new Cron(`0 0 ${date}`, { ...OPTIONS, utcOffset: 0 })
-  const nextDay = (day: number): number | null => cron.nextRun(new Date(day - 1))?.getTime() ?? null
+  let asked = Number.NaN
+  let answer: number | null = null
+  // Neighbouring questions are mostly about the same day.
+  const nextDay = (day: number): number | null => {
+    if (day !== asked) [asked, answer] = [day, cron.nextRun(new Date(day - 1))?.getTime() ?? null]
+    return answer
+  }
   if (calendars.size >= CALENDARS_MAX) calendars.clear()
   calendars.set(date, nextDay)
   return nextDay
