@@ -1,5 +1,4 @@
-import { parseDsl, type DslDag } from '../core/dag/dsl.ts'
-import { didYouMean } from '../core/dag/did-you-mean.ts'
+import { parseDsl, type DslDag, type DslPlace } from '../core/dag/dsl.ts'
 import type { ProblemCode } from '../core/problem-codes.ts'
 import type { Loose } from './loose.ts'
 import type { DagSpec } from './schema/dag.ts'
@@ -7,8 +6,6 @@ import { markAt, offsetInScalar, type Finding, type Mark, type SourceDocument } 
 
 /** Upstream writes what it parsed back beside the DSL, and this note with it. */
 const WRITTEN_BACK = 'kontroler/dsl-hash'
-/** Retries of a task in the DSL that says nothing; in YAML it is none. */
-const BACKOFF_DEFAULT = 3
 
 /** A spec in which the arrow language stands as fields, and a document whose marks lead back into its text. */
 export interface Expanded {
@@ -40,7 +37,6 @@ export function expandDsl(spec: Loose<DagSpec>, document: SourceDocument): Expan
     })
   }
   if (!parsed.ok || mark === null) return { spec: rest, document, findings }
-  findings.push(...danglingEdges(text, parsed.value, findings))
   return {
     spec: { ...rest, ...fieldsOf(parsed.value) },
     document: { ...document, mark: withMarks(document, text, mark, parsed.value) },
@@ -77,75 +73,42 @@ function fieldsOf(dsl: DslDag): Pick<Loose<DagSpec>, 'schedule' | 'parameters' |
       ...(defaultValue === undefined ? {} : { defaultValue }),
       ...(defaultFromSecret === undefined ? {} : { defaultFromSecret }),
     })),
-    task: dsl.tasks.map(({ retryCodes, backoff, ...fields }) => ({
+    task: dsl.tasks.map(({ retryCodes, backoff, line: _line, column: _column, ...fields }) => ({
       ...fields,
-      backoff: { limit: backoff ?? BACKOFF_DEFAULT },
-      ...(retryCodes === undefined ? {} : { conditional: { enabled: true, retryCodes: [...retryCodes] } }),
+      backoff: { limit: backoff },
+      ...(retryCodes === undefined ? {} : { conditional: { enabled: true, retryCodes } }),
       runAfter: edgesTo(dsl, fields.name).map(({ from }) => from),
-    })),
+    })) as Loose<DagSpec>['task'],
   }
 }
 
-/** Edges into a task, each source once: the same arrow drawn twice is one. */
 function edgesTo(dsl: DslDag, name: string): DslDag['edges'] {
-  const seen = new Set<string>()
-  return dsl.edges.filter(edge => {
-    if (edge.to !== name || seen.has(edge.from)) return false
-    seen.add(edge.from)
-    return true
-  })
+  return dsl.edges.filter(edge => edge.to === name)
 }
 
-/** Arrows to tasks that are not defined; the arrow language of upstream drops them without a word. */
-function danglingEdges(text: string, dsl: DslDag, told: readonly Finding[]): Finding[] {
-  if (told.some(finding => (finding.severity ?? 'error') === 'error' && finding.offset !== undefined))
-    return []
-  const names = new Set(dsl.tasks.map(task => task.name))
-  return dsl.edges
-    .filter(edge => !names.has(edge.to))
-    .map(edge => {
-      const near = didYouMean(edge.to, names)
-      return {
-        code: 'TASK_UNKNOWN',
-        path: ['spec', 'dsl'],
-        offset: offsetAt(text, edge.line, edge.column),
-        message: `an arrow leads to ${edge.to}, which is not there`,
-        fix: near === null ? `define it: task ${edge.to} { … }` : `did you mean ${near}?`,
-      }
-    })
-}
-
-function withMarks(document: SourceDocument, text: string, mark: Mark, dsl: DslDag): Mark {
-  const place = (offset: number, children: [string | number, Mark][] = []): Mark => ({
-    start: offsetInScalar(document.source, mark, Math.max(offset, 0), text),
+function withMarks(document: SourceDocument, text: string, whole: Mark, dsl: DslDag): Mark {
+  const mark = (offset: number, children: [string | number, Mark][] = []): Mark => ({
+    start: offsetInScalar(document.source, whole, offset, text),
     key: -1,
     scalar: null,
     children: new Map(children),
   })
-  const list = (marks: readonly Mark[]): Mark => place(0, [...marks.entries()])
-  const tasks = dsl.tasks.map(task => {
-    const edges = edgesTo(dsl, task.name).map(edge => place(offsetAt(text, edge.line, edge.column)))
-    return place(definitionOf(text, 'task', task.name), [['runAfter', list(edges)]])
-  })
-  const parameters = dsl.parameters.map(({ name }) => place(definitionOf(text, '', name)))
+  const place = (at: DslPlace, children?: [string | number, Mark][]): Mark =>
+    mark(offsetAt(text, at.line, at.column), children)
+  const list = (marks: readonly Mark[]): Mark => mark(0, [...marks.entries()])
+  const tasks = dsl.tasks.map(task =>
+    place(task, [['runAfter', list(edgesTo(dsl, task.name).map(edge => place(edge)))]]),
+  )
+  const parameters = dsl.parameters.map(parameter => place(parameter))
   const spec = document.mark.children?.get('spec')
   if (spec === undefined) return document.mark
   const fields = new Map(spec.children)
   fields.set('task', list(tasks))
   fields.set('parameters', list(parameters))
-  fields.set('schedule', place(Math.max(text.search(/\bschedule\b/), 0)))
+  fields.set('schedule', mark(Math.max(text.search(/\bschedule\b/), 0)))
   const children = new Map(document.mark.children)
   children.set('spec', { ...spec, children: fields })
   return { ...document.mark, children }
-}
-
-/** Offset of the name in `task NAME {`, or of a name in front of a brace. */
-function definitionOf(text: string, keyword: string, name: string): number {
-  const escaped = name.replace(/[^A-Za-z0-9_]/g, '\\$&')
-  const match = new RegExp(`(^|[\\s{}])(${keyword === '' ? '' : `${keyword}\\s+`})${escaped}\\s*\\{`).exec(
-    text,
-  )
-  return match === null ? 0 : match.index + (match[1]?.length ?? 0) + (match[2]?.length ?? 0)
 }
 
 function offsetAt(text: string, line: number, column: number): number {

@@ -114,7 +114,7 @@ function checkedDag(
   const findings: Finding[] = [...shape.findings]
   const report = reporter(shape, findings)
   const expanded = expandDsl(loose.spec ?? {}, document)
-  findings.push(...expanded.findings)
+  problems.push(...expanded.findings.map(finding => placed(document, finding)))
   const { spec } = expanded
   const views: TaskView[] = (['task', 'finally'] as const).flatMap(group =>
     present(spec[group]).map(([index, task]) =>
@@ -124,7 +124,7 @@ function checkedDag(
   checkDag(loose.spec === undefined ? loose : { ...loose, spec }, views, report)
   problems.push(...findings.map(finding => placed(expanded.document, finding)))
   const candidate = { document, namespace, name: loose.metadata?.name ?? null, spec }
-  if (findings.some(isError)) return { ...candidate, loaded: null }
+  if ([...findings, ...expanded.findings].some(isError)) return { ...candidate, loaded: null }
   const specsOf = (group: TaskView['group']): TaskSpec[] =>
     views.filter(view => view.group === group).map(view => view.spec as TaskSpec)
   const { metadata } = shape.value as DagDocument

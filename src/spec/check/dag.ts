@@ -7,7 +7,7 @@ import { knownItems } from './fan-out.ts'
 import { checkGraph } from './graph.ts'
 import { checkMetadata } from './metadata.ts'
 import { checkNoTemplates } from './no-templates.ts'
-import { checkParameters } from './parameters.ts'
+import { checkParameters, isGiven } from './parameters.ts'
 import { checkSchedule } from './schedule.ts'
 import { checkTriggers } from './triggers.ts'
 import { at, type TaskView } from './view.ts'
@@ -49,7 +49,7 @@ export function checkDag(document: Loose<DagDocument>, views: readonly TaskView[
 
 function checkSize(document: Loose<DagDocument>, views: readonly TaskView[], report: Report): void {
   const { spec } = document
-  if (spec !== undefined && (spec.task === undefined || spec.task.length === 0) && spec.dsl === undefined) {
+  if (spec !== undefined && (spec.task === undefined || spec.task.length === 0) && !isGiven(spec.dsl)) {
     report({
       code: 'DAG_EMPTY',
       path: ['spec', 'task'],

@@ -52,10 +52,7 @@ const conditional = z
       .describe('Retry only on the codes in `retryCodes`.')
       .meta({ default: false })
       .optional(),
-    retryCodes: z
-      .array(z.int().min(-1).max(255))
-      .describe('Exit codes that are retried while `enabled`.')
-      .optional(),
+    retryCodes: z.array(z.int()).describe('Exit codes that are retried while `enabled`.').optional(),
   })
   .describe('Limits retries to some exit codes.')
 
