@@ -52,8 +52,7 @@ export class SqliteConnection implements DatabaseConnection {
     return this.waiting(() => this.#execute(query.sql, query.parameters))
   }
 
-  // oxlint-disable-next-line require-yield
-  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+  streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('a stream would hold a snapshot open; read pages instead')
   }
 

@@ -150,7 +150,8 @@ async function connect(path: string, busyMs: number, opened: SqliteConnection[])
   if (mode !== 'wal' && path !== ':memory:')
     throw new StoreError(
       'UNSUPPORTED_FILESYSTEM',
-      `${path} lies on a filesystem without shared memory for a write-ahead log. Choose a local directory with --state.`,
+      `${path} lies on a filesystem without shared memory for a write-ahead log. ` +
+        'Choose a local directory with --state.',
     )
   for (const pragma of [
     'synchronous = FULL',
