@@ -38,7 +38,8 @@ export class GroupCommit {
   readonly #flushFeed: (writing: Writing) => Promise<void>
   readonly #waiting: Waiting[] = []
   #running: Promise<void> | null = null
-  #closed = false
+  /** Why nothing is written any more: closed, or damage was met and more writing could only make it worse. */
+  #ended: StoreError | null = null
 
   constructor(db: Kysely<Tables>, flushFeed: (writing: Writing) => Promise<void>) {
     this.#db = db
@@ -46,10 +47,7 @@ export class GroupCommit {
   }
 
   write<T>(write: Write<T>, rows = 1): Promise<T> {
-    if (this.#closed)
-      return Promise.reject(
-        new StoreError('DATABASE_UNAVAILABLE', 'The store is closed; nothing was written.'),
-      )
+    if (this.#ended !== null) return Promise.reject(this.#ended)
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const run = async (writing: Writing): Promise<() => void> => {
       const value = await write(writing)
@@ -62,7 +60,7 @@ export class GroupCommit {
 
   /** Writes what is waiting, then takes nothing more. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#ended ??= new StoreError('DATABASE_UNAVAILABLE', 'The store is closed; nothing was written.')
     await this.#running
   }
 
@@ -73,6 +71,7 @@ export class GroupCommit {
       try {
         for (const settle of await this.#commit(batch)) settle()
       } catch (error) {
+        if (error instanceof StoreError && error.code === 'DATABASE_CORRUPT') this.#ended = error
         for (const { reject } of batch) reject(error)
       }
     }

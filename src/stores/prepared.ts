@@ -23,13 +23,13 @@ export function prepared(build: (slot: SlotOf) => CompiledQuery): Prepared {
         if (given === undefined) throw new Error(`no value for ${value.name}`)
         return given
       })
-      const { rows } = await on.executeQuery<R>({ ...compiled, parameters } as CompiledQuery<R>)
+      const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
       return rows
     },
     async runInOrder<R>(on: Kysely<Tables>, parameters: readonly Value[]): Promise<readonly R[]> {
       if (!constants || parameters.length !== compiled.parameters.length)
         throw new Error(`${parameters.length} values for ${compiled.parameters.length} places`)
-      const { rows } = await on.executeQuery<R>({ ...compiled, parameters } as CompiledQuery<R>)
+      const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
       return rows
     },
   }

@@ -17,8 +17,8 @@ import { translated } from './errors.ts'
 /** Prepared statements kept; the least recently used goes first. */
 const STATEMENTS_MAX = 400
 /** SQLite itself waits this long for a lock, with the event loop stopped; beyond it, we wait without stopping it. */
-const BUSY_BLOCKING_MS = 25
-const BUSY_PAUSE_MS = 5
+const BUSY_BLOCKING_MS = 5
+const BUSY_PAUSE_MS = 2
 /** Pages copied at a time by an online backup. */
 const BACKUP_PAGES = 256
 
@@ -52,8 +52,7 @@ export class SqliteConnection implements DatabaseConnection {
     return this.waiting(() => this.#execute(query.sql, query.parameters))
   }
 
-  // oxlint-disable-next-line require-yield
-  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+  streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('a stream would hold a snapshot open; read pages instead')
   }
 

@@ -19,8 +19,12 @@ const NETWORK_TYPES: ReadonlySet<string> = new Set([
   'davfs',
 ])
 /** Filesystems in user space are refused when they are known to reach over a network. */
-const NETWORK_FUSE =
-  /^fuse\.(sshfs|s3fs|goofys|rclone|gcsfuse|glusterfs|ceph-fuse|cephfs|juicefs|davfs2?|mount-s3|blobfuse2?|smbnetfs|curlftpfs|moosefs|seaweedfs)$/
+const NETWORK_FUSE: ReadonlySet<string> = new Set(
+  [
+    ['sshfs', 's3fs', 'goofys', 'rclone', 'gcsfuse', 'mount-s3', 'blobfuse', 'blobfuse2', 'curlftpfs'],
+    ['glusterfs', 'ceph-fuse', 'cephfs', 'juicefs', 'davfs', 'davfs2', 'smbnetfs', 'moosefs', 'seaweedfs'],
+  ].flatMap(names => names.map(name => `fuse.${name}`)),
+)
 /** Magic numbers of statfs(2), for systems and mounts that the table does not show. */
 const NETWORK_MAGIC: Readonly<Record<number, string>> = {
   0x6969: 'nfs',
@@ -45,7 +49,7 @@ const NETWORK_MAGIC: Readonly<Record<number, string>> = {
  */
 export function networkFilesystem(path: string, magic: number, mountTable: string): string | null {
   const type = mountType(path, mountTable)
-  if (type !== null && (NETWORK_TYPES.has(type) || NETWORK_FUSE.test(type))) return type
+  if (type !== null && (NETWORK_TYPES.has(type) || NETWORK_FUSE.has(type))) return type
   return NETWORK_MAGIC[magic >>> 0] ?? null
 }
 

@@ -2,6 +2,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -9,7 +10,7 @@ import {
   statfsSync,
   statSync,
 } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Kysely } from 'kysely'
 import { StoreError, type Store } from '../../ports/store.ts'
 import { migrate, MIGRATIONS } from '../migrate.ts'
@@ -67,13 +68,28 @@ export async function openSqliteStore(file: string, options: SqliteOptions = {})
       write,
       read,
       changeMark: () => (inMemory ? writer.changeMark() : reader.changeMark()),
-      backup: target => backupTo(reader, target),
+      backup: target => (inMemory ? backupTo(writer, target) : backupFile(path, busyMs, target)),
     })
     await store.sweep().catch(laterIfWorld)
     return store
   } catch (error) {
     for (const connection of opened) connection.close()
     throw translated(error, path)
+  }
+}
+
+/**
+ * Copies from a connection of its own that holds a snapshot: without one, a copy begins again whenever somebody
+ * else commits, and would never end beside a busy engine.
+ */
+async function backupFile(path: string, busyMs: number, target: string): Promise<void> {
+  const connection = new SqliteConnection(path, busyMs)
+  try {
+    connection.run('BEGIN')
+    await connection.waiting(() => connection.values('SELECT count(*) FROM schema_step'))
+    await backupTo(connection, target)
+  } finally {
+    connection.close()
   }
 }
 
@@ -87,8 +103,8 @@ function place(file: string): string {
   const directory = dirname(file)
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const real = join(realpathSync(directory), file.slice(directory.length).replace(/^\/+/, ''))
-    const type = networkFilesystem(dirname(real), statfsSync(directory).type, mountTable())
+    const real = existsSync(file) ? realpathSync(file) : join(realpathSync(directory), basename(file))
+    const type = networkFilesystem(dirname(real), statfsSync(dirname(real)).type, mountTable())
     if (type !== null)
       throw new StoreError(
         'UNSUPPORTED_FILESYSTEM',
@@ -130,8 +146,14 @@ function fromSystem(error: unknown, file: string): unknown {
 async function connect(path: string, busyMs: number, opened: SqliteConnection[]): Promise<SqliteConnection> {
   const connection = new SqliteConnection(path, busyMs)
   opened.push(connection)
+  const [mode] = await connection.waiting(() => connection.values('PRAGMA journal_mode = WAL'))
+  if (mode !== 'wal' && path !== ':memory:')
+    throw new StoreError(
+      'UNSUPPORTED_FILESYSTEM',
+      `${path} lies on a filesystem without shared memory for a write-ahead log. ` +
+        'Choose a local directory with --state.',
+    )
   for (const pragma of [
-    'journal_mode = WAL',
     'synchronous = FULL',
     'foreign_keys = ON',
     'trusted_schema = OFF',

@@ -57,9 +57,12 @@ async function openAndDieAt(): Promise<void> {
       return original.apply(on, values)
     },
   }
-  DatabaseSync.prototype.exec = new Proxy(DatabaseSync.prototype.exec, dieWhenDue)
-  StatementSync.prototype.run = new Proxy(StatementSync.prototype.run, dieWhenDue)
-  StatementSync.prototype.all = new Proxy(StatementSync.prototype.all, dieWhenDue)
+  for (const [prototype, name] of [
+    [DatabaseSync.prototype, 'exec'],
+    [StatementSync.prototype, 'run'],
+    [StatementSync.prototype, 'all'],
+  ] as const)
+    Object.defineProperty(prototype, name, { value: new Proxy(Reflect.get(prototype, name), dieWhenDue) })
   await open()
 }
 
