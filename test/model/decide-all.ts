@@ -178,11 +178,14 @@ function stops(state: RunState): Effect[] {
     })
 }
 
+/** Those of tasks that came due before the run's own go first; the run's own stops what is left. */
 function deadlines(state: RunState, now: number): Effect[] {
-  const due = (at: number | null): boolean => at !== null && at <= now
-  const effects: Effect[] = due(runDeadline(state)) ? ['stop the run: timedOut'] : []
+  const end = runDeadline(state)
+  const before = end !== null && end <= now ? end : now + 1
+  const effects: Effect[] = []
   for (const task of state.tasks) {
-    if (!due(taskDeadline(task))) continue
+    const at = taskDeadline(task)
+    if (at === null || at >= before) continue
     const attempt = task.attempts.find(({ phase }) => phase !== 'ended')
     const { work } = task.task
     if (attempt?.phase === 'starting') effects.push(stopping(task.key, attempt.number, 'pendingTimedOut'))
@@ -191,7 +194,7 @@ function deadlines(state: RunState, now: number): Effect[] {
     else if (task.state === 'waiting' && work.kind === 'approval')
       effects.push(answered(task.key, work.approval.onTimeout === 'approve', 'deadline'))
   }
-  return effects
+  return effects.length === 0 && before <= now ? ['stop the run: timedOut'] : effects
 }
 
 function runDeadline(state: RunState): number | null {

@@ -13,10 +13,12 @@ import {
   newRunState,
   poolOf,
 } from '../../src/core/run/state.ts'
+import type { AttemptRow, TaskRow } from '../../src/core/run/rows.ts'
+import { attemptRow, takeChangedRows, taskRow } from '../../src/core/run/to-rows.ts'
 import { decideAll, decideStartsAll, effectsOf, nextDeadlineAll } from './decide-all.ts'
 import { checkInvariants, newWatch } from './invariants.ts'
 import { PLAIN_LANGUAGE } from './plain-language.ts'
-import type { EndKind, Happening, Scenario } from './scenarios.ts'
+import type { EndKind, Scenario, What } from './scenarios.ts'
 
 export interface Driven {
   readonly state: RunState
@@ -60,6 +62,8 @@ class World {
   readonly #scenario: Scenario
   readonly #how: HowToDrive
   readonly #watch = newWatch()
+  /** What a store would hold: rows as they were last written. */
+  readonly #rows = new Map<string, TaskRow | AttemptRow>()
   #now = 0
 
   constructor(scenario: Scenario, how: HowToDrive) {
@@ -70,14 +74,19 @@ class World {
     this.#settle()
   }
 
-  let(happening: Happening): void {
+  let(happening: What & { readonly lateMs?: number }): void {
     if (isTerminal(this.state.phase)) return
+    this.#now += happening.lateMs ?? 0
     for (const event of this.#eventsOf(happening)) this.#apply(event)
     this.#settle()
-    if (!this.#how.restarts) return
+    if (this.#how.checked) this.#writeRows()
+    if (!this.#how.restarts || isTerminal(this.state.phase)) return
     const replayed = replay(this.#scenario.dag, this.log)
     assert.deepEqual(factsOf(replayed), factsOf(this.state))
     this.state = replayed
+    const { length } = this.log
+    this.#settle()
+    assert.equal(this.log.length, length, 'a rebuilt run has nothing new to say')
   }
 
   /** Whatever is live ends, whatever is asked is answered: then nothing may be left to wait for. */
@@ -87,7 +96,7 @@ class World {
       const version = this.state.version
       this.let({ kind: 'resume' })
       this.let({ kind: 'startRun' })
-      while (this.#live().length > 0) this.let({ kind: 'ends', pick: 0, outcome: 'succeeded', agoMs: 0 })
+      while (this.#live().length > 0) this.let({ kind: 'ends', pick: 0, outcome: 'usual', agoMs: 0 })
       this.let({ kind: 'answer', pick: 0, approved: true })
       this.let({ kind: 'nextDeadline' })
       const undecided = this.state.tasks.some(({ reason }) => reason === 'WAITING_FOR_DECISION')
@@ -101,7 +110,7 @@ class World {
     }
   }
 
-  #eventsOf(happening: Happening): readonly RunEvent[] {
+  #eventsOf(happening: What): readonly RunEvent[] {
     switch (happening.kind) {
       case 'runs': {
         const live = chosen(this.#live(), happening.pick)
@@ -113,14 +122,8 @@ class World {
         const live = chosen(this.#live(), happening.pick)
         if (live === null) return []
         const endedAt = this.#now - happening.agoMs
-        return observeEnded(
-          this.state,
-          live.key,
-          attemptOf(live),
-          this.#now,
-          outcomeOf(happening.outcome),
-          endedAt,
-        )
+        const outcome = outcomeOf(happening.outcome === 'usual' ? this.#scenario.usualEnd : happening.outcome)
+        return observeEnded(this.state, live.key, attemptOf(live), this.#now, outcome, endedAt)
       }
       case 'endsAgain': {
         const ended = chosen(this.state.tasks.filter(isEnded), happening.pick)
@@ -201,6 +204,21 @@ class World {
     evolve(this.state, event)
     this.log.push(event)
     if (this.#how.checked) checkInvariants(this.#watch, this.state, event)
+  }
+
+  /** Writing what changed, whenever it is written, keeps the rows equal to the state. */
+  #writeRows(): void {
+    const { tasks, attempts } = takeChangedRows(this.state)
+    for (const row of tasks) this.#rows.set(row.task, row)
+    for (const row of attempts) this.#rows.set(`${row.task} ${row.attempt}`, row)
+    for (const task of this.state.tasks) {
+      assert.deepEqual(this.#rows.get(task.key), taskRow(this.state, task))
+      for (const attempt of task.attempts)
+        assert.deepEqual(
+          this.#rows.get(`${task.key} ${attempt.number}`),
+          attemptRow(this.state, task, attempt),
+        )
+    }
   }
 
   #live(): readonly TaskState[] {

@@ -8,15 +8,27 @@ export interface Scenario {
   readonly dag: Dag
   readonly created: RunCreated
   readonly happenings: readonly Happening[]
+  /** How every attempt ends that nothing else was drawn for; some troubles need many of a kind to show. */
+  readonly usualEnd: EndKind
   /** Of the engine, and of each pool. */
   readonly slots: number
   readonly pools: Readonly<Record<string, number>>
 }
 
-/** `pick` chooses among whatever there is of its kind at that moment; nothing happens when there is nothing. */
-export type Happening =
+/**
+ * `pick` chooses among whatever there is of its kind at that moment; nothing happens when there is nothing.
+ * `lateMs` passes before it, while the engine looks elsewhere: deadlines that came due are seen only after it.
+ */
+export type Happening = { readonly lateMs: number } & What
+
+export type What =
   | { readonly kind: 'runs'; readonly pick: number }
-  | { readonly kind: 'ends'; readonly pick: number; readonly outcome: EndKind; readonly agoMs: number }
+  | {
+      readonly kind: 'ends'
+      readonly pick: number
+      readonly outcome: EndKind | 'usual'
+      readonly agoMs: number
+    }
   | { readonly kind: 'endsAgain'; readonly pick: number }
   | { readonly kind: 'time'; readonly ms: number }
   | { readonly kind: 'nextDeadline' }
@@ -33,12 +45,13 @@ export function scenarios(): fc.Arbitrary<Scenario> {
     dag: dags(),
     created: fc
       .record({
-        maxParallelTasks: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 3 }),
+        maxParallelTasks: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 }),
         queued: oneIn(8),
         priority: fc.integer({ min: 0, max: 1 }),
       })
       .map(given => aCreation(given)),
     happenings: fc.array(happening(), { maxLength: 60, size: 'max' }),
+    usualEnd: fc.constantFrom<EndKind>('succeeded', 'succeeded', 'exitCode', 'lost', 'disrupted', 'timedOut'),
     slots: fc.constantFrom(1, 2, 4, Number.POSITIVE_INFINITY),
     pools: fc.record({ p: fc.integer({ min: 1, max: 2 }), q: fc.constant(1) }),
   })
@@ -51,10 +64,10 @@ function dags(): fc.Arbitrary<Dag> {
       tasks: fc.array(drawnTask(), { minLength: 1, maxLength: 10, size: 'max' }),
       finallyTasks: fc.array(drawnTask(), { maxLength: 2 }),
       rest: fc.record({
-        maxParallelTasks: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 3 }),
+        maxParallelTasks: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2 }),
         failFast: oneIn(3),
-        timeoutMs: fc.option(fc.constantFrom(8_000, 30_000), { freq: 1 }),
-        pool: fc.option(fc.constant('p'), { freq: 1 }),
+        timeoutMs: fc.option(fc.constantFrom(8_000, 30_000), { freq: 2 }),
+        pool: fc.option(fc.constant('p'), { freq: 2 }),
       }),
     })
     .map(({ shape, tasks, finallyTasks, rest }) =>
@@ -98,12 +111,12 @@ function drawnTask(): fc.Arbitrary<Drawn> {
         anApproval({ timeoutMs: 4_000 }),
         anApproval({ timeoutMs: 2_000, onTimeout: 'approve' }),
       ),
-      fanOut: fc.option(fanOuts(), { freq: 2 }),
+      fanOut: oneIn(4).chain(some => (some ? fanOuts() : fc.constant(null))),
       retry: retries(),
-      timeoutMs: fc.option(fc.constantFrom(3_000, 10_000), { freq: 1 }),
-      pendingTimeoutMs: fc.option(fc.constantFrom(1_000, 5_000), { freq: 1 }),
-      pool: fc.option(fc.constantFrom('p', 'q'), { freq: 1 }),
-      priority: fc.option(fc.integer({ min: 0, max: 3 }), { freq: 1 }),
+      timeoutMs: fc.option(fc.constantFrom(3_000, 10_000), { freq: 2 }),
+      pendingTimeoutMs: fc.option(fc.constantFrom(1_000, 5_000), { freq: 2 }),
+      pool: fc.option(fc.constantFrom('p', 'q'), { freq: 2 }),
+      priority: fc.option(fc.integer({ min: 0, max: 3 }), { freq: 2 }),
       onLost: fc.constantFrom<Task['onLost']>('retry', 'fail', 'wait'),
     })
     .map(drawn => aTask({ name: '', ...drawn }))
@@ -117,7 +130,7 @@ function retries(): fc.Arbitrary<Task['retry']> {
     factor: fc.constant(2),
     maxDelayMs: fc.constant(60_000),
     jitter: fc.constantFrom(0, 0.5),
-    retryCodes: fc.option(fc.constantFrom([3], [137]), { freq: 1 }),
+    retryCodes: fc.option(fc.constantFrom([3], [137]), { freq: 2 }),
   })
 }
 
@@ -139,7 +152,7 @@ function fanOuts(): fc.Arbitrary<FanOut> {
         .constantFrom('items 3', 'yes', 'boom')
         .map(expression => ({ kind: 'expression' as const, expression })),
     ),
-    maxParallel: fc.option(fc.integer({ min: 1, max: 2 }), { freq: 1 }),
+    maxParallel: fc.option(fc.integer({ min: 1, max: 2 }), { freq: 2 }),
   })
 }
 
@@ -182,6 +195,12 @@ function range(from: number, to: number): readonly number[] {
 }
 
 function happening(): fc.Arbitrary<Happening> {
+  return fc
+    .record({ what: what(), lateMs: fc.constantFrom(0, 0, 0, 0, 0, 1_500, 6_000) })
+    .map(({ what: drawn, lateMs }) => ({ ...drawn, lateMs }))
+}
+
+function what(): fc.Arbitrary<What> {
   const pick = fc.nat(20)
   return fc.oneof(
     { weight: 20, arbitrary: fc.record({ kind: fc.constant('runs' as const), pick }) },
@@ -190,7 +209,8 @@ function happening(): fc.Arbitrary<Happening> {
       arbitrary: fc.record({
         kind: fc.constant('ends' as const),
         pick,
-        outcome: fc.constantFrom<EndKind>(
+        outcome: fc.constantFrom<EndKind | 'usual'>(
+          ...Array.from({ length: 14 }, () => 'usual' as const),
           ...(['succeeded', 'succeeded', 'succeeded', 'exitCode', 'exitCode', 'exit3', 'oomKilled'] as const),
           ...([
             'timedOut',

@@ -158,11 +158,15 @@ function stillMatters(state: RunState, deadline: Deadline): boolean {
   }
 }
 
+/** In the order they came due. The run's own stands alone: what it stops must not be retried in the same step. */
 function deadlinesDue(state: RunState, now: number, decisions: Decisions): void {
   const { deadlines } = state.work
   for (let first = deadlines.peek(); first !== undefined && first.at <= now; first = deadlines.peek()) {
+    const matters = stillMatters(state, first)
+    if (matters && first.kind === 'run' && !decisions.empty) return
     deadlines.pop()
-    if (stillMatters(state, first)) deadlineDue(state, first, decisions)
+    if (matters) deadlineDue(state, first, decisions)
+    if (matters && first.kind === 'run') return
   }
 }
 
