@@ -288,7 +288,7 @@ const BROKEN: readonly (readonly [string, readonly string[]])[] = [
   ['parameters { p { defalt "a" } }', ['1:18 DSL_UNKNOWN_FIELD did you mean default']],
   ['parameters { p { default } }', ['1:26 DSL_SYNTAX expected a text after default, found }']],
   ['parameters { p { default x } }', ['1:26 DSL_SYNTAX expected a text after default, found x']],
-  ['parameters { p "x" }', ['1:14 DSL_SYNTAX']],
+  ['parameters { p "x" }', ['1:16 DSL_SYNTAX expected { after the parameter p']],
   ['parameters p', ['1:12 DSL_SYNTAX expected { after parameters, found p']],
   ['parameters { p { default "a" }', ['1:31 DSL_SYNTAX the { on line 1, column 12 has no }']],
   ['parameters { 5 { default "a" } }', ['1:14 DSL_SYNTAX expected the name of a parameter, found 5']],
