@@ -278,7 +278,7 @@ const REFUSED: readonly (readonly [string, string, number, string])[] = [
   ['[1].map(item, item)', 'CEL_SYNTAX', 0, 'item cannot be the name'],
   ['[1].map(1, 2)', 'CEL_SYNTAX', 8, 'variable'],
   [`1${' + 1'.repeat(600)}`, 'CEL_TOO_COMPLEX', 0, 'too large'],
-  [`${'('.repeat(60)}1${')'.repeat(60)}`, 'CEL_TOO_COMPLEX', 49, 'too large'],
+  [`${'('.repeat(60)}1${')'.repeat(60)}`, 'CEL_TOO_COMPLEX', 50, 'too large'],
   ['[1].map(a, [1].map(b, [1].map(c, [1].map(d, [1].map(e, e)))))', 'CEL_TOO_COMPLEX', 44, 'macros'],
   [`'${'x'.repeat(EXPRESSION_LENGTH_MAX)}'`, 'CEL_TOO_COMPLEX', 0, 'characters long'],
 ]

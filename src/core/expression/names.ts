@@ -55,6 +55,9 @@ const RUN_FIELDS = ['id', 'name', 'dag', 'scheduledTime'] as const
 /** Variables of the checker that nobody writes: the stand-ins, and the library's own constants. */
 const HIDDEN = new Set(['taskS', 'taskE', 'taskO', ...Object.values(PARAMETER_VARIABLE), 'google'])
 
+/** Most wrong names of one expression that are reported. */
+const PROBLEMS_MAX = 20
+
 interface Scan {
   readonly text: string
   readonly scope: ExpressionScope
@@ -236,6 +239,7 @@ function unknown(
   known: Iterable<string>,
   meant: string | null = null,
 ): void {
+  if (scan.problems.length >= PROBLEMS_MAX) return
   const names = [...known]
   const guess = meant ?? nearest(name, names)
   const some = names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '')

@@ -107,7 +107,8 @@ export function instrument(root: Node, meter: Meter): void {
     if (inner === undefined) return
     if (node.op === '.' || node.op === '[]') node.handle = guardedAccess(node, inner)
     else if (node.op === 'call' || node.op === 'rcall') node.handle = meteredCall(node, inner, meter)
-    else if (node.op !== '?:') node.handle = meteredOperator(node.op === '+', inner, meter)
+    else if (node.op !== '?:' && node.op !== 'comprehension')
+      node.handle = meteredOperator(node.op === '+', inner, meter)
   })
 }
 
@@ -212,7 +213,7 @@ function meteredCall(node: Node, inner: (...values: unknown[]) => unknown, meter
   const name = argsOf(node)[0]
   return (...values: unknown[]): unknown => {
     for (const value of values[0] as readonly unknown[]) {
-      charge(meter, sizeOf(value))
+      charge(meter, name === 'size' && typeof value !== 'string' ? 1 : sizeOf(value))
       if (name === 'duration' && typeof value === 'string' && value.length > DURATION_LENGTH_MAX)
         throw new ValueError(`duration() takes at most ${DURATION_LENGTH_MAX} characters`)
     }
