@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import { type Advance, type Skip, StoreError } from '../ports/store.ts'
+import type { Skip, SkipReason } from '../core/schedule/skip.ts'
+import { type Advance, StoreError } from '../ports/store.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -75,5 +76,5 @@ export async function skips(
     .orderBy('reason', 'desc')
     .limit(limit)
     .execute()
-  return rows.map(row => ({ ...row }))
+  return rows.map(row => ({ ...row, reason: row.reason as SkipReason }))
 }
