@@ -110,5 +110,6 @@ const TOKENS: Readonly<Record<string, string>> = {
 export function readable(summary: string): string {
   const ofTokens = /^(Expected|Unexpected token)/.test(summary)
   const words = ofTokens ? summary.replace(/\b[A-Z]{2,}\b/g, token => TOKENS[token] ?? token) : summary
-  return words.replace(/(\w)_\(/g, '$1(').replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase())
+  const plain = words.replace(/(\w)_\(/g, '$1(').replace(/dyn<([^<>]+)>/g, '$1')
+  return plain.replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase())
 }
