@@ -8,7 +8,9 @@ export const LIMITS = {
   tasksPerEventMax: 1_000,
   /** Retries that infrastructure outcomes may use up, apart from the task's own. */
   infrastructureRetriesMax: 5,
+  /** First wait before such a retry; each further one is twice as long. */
   infrastructureDelayMs: 1_000,
+  /** Longest wait before such a retry. */
   infrastructureDelayMaxMs: 60_000,
   /** Time between TERM and KILL when an attempt is stopped. */
   stopGraceMs: 10_000,
