@@ -4,6 +4,7 @@ import { decide } from '../../src/core/run/decide.ts'
 import type { Outcome, OutcomeKind, RunEvent } from '../../src/core/run/events.ts'
 import { evolve, replay } from '../../src/core/run/evolve.ts'
 import { explainRun, explainTask } from '../../src/core/run/explain.ts'
+import type { ReasonCode } from '../../src/core/run/reasons.ts'
 import { observeEnded, observeRunning } from '../../src/core/run/observe.ts'
 import { type RunRequest, answer } from '../../src/core/run/requests.ts'
 import { decideStarts } from '../../src/core/run/starts.ts'
@@ -139,6 +140,16 @@ class Stage {
     const attempt = taskByKey(this.#state, key).attempts.length
     if (verb === 'runs')
       return this.#apply(observeRunning(this.#state, key, attempt, this.#now, { run: 'r2' }))
+    if (verb === 'fails') {
+      const [reason = '', ...message] = rest
+      const outcome = {
+        ...outcomeOf('exitCode'),
+        reason: reason as ReasonCode,
+        message: message.join(' '),
+        exitCode: null,
+      }
+      return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome))
+    }
     const kinds: Readonly<Record<string, OutcomeKind>> = { is: rest[0] as OutcomeKind, exits: 'exitCode' }
     const kind = kinds[verb]
     if (kind === undefined) throw new Error('this step is not understood')
@@ -146,7 +157,7 @@ class Stage {
     const base = code === 0 ? outcomeOf('succeeded') : outcomeOf(kind)
     const outputs = Object.fromEntries(rest.slice(2).map(pair => pair.split(/=(.*)/s)))
     const outcome: Outcome = code === null ? base : { ...base, exitCode: code, outputs }
-    return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome))
+    return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome, this.#now))
   }
 
   #explain(text: string): readonly string[] | null {

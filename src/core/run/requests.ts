@@ -30,7 +30,7 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
   if (isTerminal(state.phase)) {
     return refuse(
       'RUN_FINISHED',
-      `run ${state.created.run} has ${state.phase} already`,
+      `run ${state.created.run} has ended already: ${state.phase}`,
       'nothing is left to do',
     )
   }
