@@ -141,9 +141,7 @@ class World {
         this.#now = Math.max(this.#now, nextDeadline(this.state) ?? this.#now)
         return []
       case 'startRun':
-        return this.state.phase === 'queued' && this.state.stop === null
-          ? [{ type: 'runStarted', at: this.#now }]
-          : []
+        return this.#ask({ kind: 'begin' })
       case 'pause':
       case 'resume':
         return this.#ask({ kind: happening.kind, by: 'ben' })

@@ -106,7 +106,7 @@ class Stage {
       case 'start':
         return null
       case 'run':
-        return this.#apply([{ type: 'runStarted', at: this.#now }])
+        return this.#ask({ kind: 'begin' })
       case 'after':
         return this.#pass(milliseconds(verb))
       case 'restart':

@@ -33,10 +33,11 @@ export function observeEnded(
   const live = liveAttempt(state, key, attempt)
   if (live === null) return []
   const judged = judge(state, live.attempt, bounded(outcome), endedAt)
+  const { startedAt, runningAt } = live.attempt
   return [
     {
       type: 'attemptEnded',
-      at: now,
+      at: Math.max(runningAt ?? startedAt, Math.min(endedAt ?? now, now)),
       task: key,
       attempt,
       outcome: judged,

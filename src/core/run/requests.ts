@@ -1,4 +1,5 @@
 import type { Parameter } from '../dag/dag.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
 import { type RunState, isTerminal, taskAt } from './state.ts'
@@ -13,6 +14,8 @@ export type RunRequest =
     }
   | { readonly kind: 'pause'; readonly by: string }
   | { readonly kind: 'resume'; readonly by: string }
+  /** The scheduler's: nothing is before this queued run any more. */
+  | { readonly kind: 'begin' }
   | {
       readonly kind: 'answer'
       readonly by: string
@@ -43,6 +46,10 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
     case 'resume':
       if (!state.paused) return { ok: true, events: [] }
       return { ok: true, events: [{ type: 'runResumed', at: now, by: request.by }] }
+    case 'begin':
+      // One that is told to stop has nothing to begin.
+      if (state.phase !== 'queued' || state.stop !== null) return { ok: true, events: [] }
+      return { ok: true, events: [{ type: 'runStarted', at: now }] }
     case 'answer':
       return approve(state, request, now)
   }
@@ -174,10 +181,10 @@ function article(type: Parameter['type']): string {
   }
 }
 
-function refuse(code: string, message: string, fix: string): Answered {
+function refuse(code: ProblemCode, message: string, fix: string): Answered {
   return { ok: false, problem: problem(code, message, fix) }
 }
 
-function problem(code: string, message: string, fix: string): Problem {
+function problem(code: ProblemCode, message: string, fix: string): Problem {
   return { code, severity: 'error', path: [], message, fix }
 }

@@ -1,0 +1,38 @@
+import { checkCron, checkTimeZone } from '../../core/schedule/cron.ts'
+import type { Loose } from '../loose.ts'
+import type { DagSpec } from '../schema/dag.ts'
+import { shown } from '../shape.ts'
+import type { Path } from '../source.ts'
+import { checkUnique, type Report } from './words.ts'
+
+/** When the DAG runs: cron texts that fire some day, and a zone that exists. */
+export function checkSchedule(spec: Loose<DagSpec>, report: Report): void {
+  const entries: [text: string, path: Path][] =
+    typeof spec.schedule === 'string'
+      ? spec.schedule === ''
+        ? []
+        : [[spec.schedule, ['spec', 'schedule']]]
+      : (spec.schedule ?? []).flatMap((text, index) =>
+          text === undefined ? [] : [[text, ['spec', 'schedule', index]] as [string, Path]],
+        )
+  for (const [text, path] of entries) {
+    const problem = text === '' ? 'the schedule is empty' : checkCron(text)
+    if (problem === null) continue
+    report({
+      code: 'SCHEDULE_INVALID',
+      path,
+      message: `the schedule ${shown(text)} cannot be used: ${problem}`,
+      fix: 'write five fields, such as 0 6 * * 1-5, or @daily',
+    })
+  }
+  checkUnique('schedule', 'SCHEDULE_DUPLICATE', entries, report)
+  if (spec.timeZone === undefined) return
+  const problem = checkTimeZone(spec.timeZone)
+  if (problem === null) return
+  report({
+    code: 'TIME_ZONE_INVALID',
+    path: ['spec', 'timeZone'],
+    message: `the time zone ${shown(spec.timeZone)} cannot be used: ${problem}`,
+    fix: 'use a name of the IANA list, such as Europe/Berlin or UTC',
+  })
+}

@@ -1,0 +1,16 @@
+import { crdYaml } from './crd.ts'
+import { fieldReference } from './fields.ts'
+import { editorSchema } from './json-schema.ts'
+import { KINDS } from './kinds.ts'
+
+/** Every file that is made from the schema: its path from the root of the repository, and its text. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>()
+  for (const kind of KINDS) {
+    const schema = `${JSON.stringify(editorSchema(kind), null, 2)}\n`
+    files.set(`docs/reference/schema/${kind.singular}.schema.json`, schema)
+    files.set(`deploy/crds/${kind.plural}.yaml`, crdYaml(kind))
+  }
+  files.set('docs/reference/fields.md', fieldReference(KINDS))
+  return files
+}
