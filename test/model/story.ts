@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { createRun, reusable, reuseEvents } from '../../src/core/run/create.ts'
 import { decide } from '../../src/core/run/decide.ts'
+import type { ExpressionLanguage } from '../../src/core/run/inputs.ts'
+import { compileExpression, compileTemplate, hasTemplate } from '../../src/core/expression/cel.ts'
 import type { Outcome, OutcomeKind, RunEvent } from '../../src/core/run/events.ts'
 import { evolve, replay } from '../../src/core/run/evolve.ts'
 import { explainRun, explainTask } from '../../src/core/run/explain.ts'
@@ -69,6 +71,8 @@ export function play(story: Story): readonly (readonly string[])[] {
     }
   })
 }
+
+const CEL: ExpressionLanguage = { compileExpression, compileTemplate, hasTemplate }
 
 class Stage {
   readonly #given: StoryDag
@@ -236,7 +240,7 @@ class Stage {
 
   #settle(): void {
     for (;;) {
-      const events = decide(this.#state, this.#now, PLAIN_LANGUAGE)
+      const events = decide(this.#state, this.#now, this.#given.cel ? CEL : PLAIN_LANGUAGE)
       if (events.length === 0) break
       this.#apply(events)
     }
