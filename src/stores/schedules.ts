@@ -11,8 +11,7 @@ import type { Tables } from './tables.ts'
 export async function moveMark(trx: Kysely<Tables>, advance: Advance): Promise<boolean> {
   const { namespace, dag } = advance
   const mark = await highWater(trx, namespace, dag)
-  if (mark !== null && (advance.highWater <= mark || advance.skips.some(skip => skip.from <= mark)))
-    return false
+  if (mark !== null && advance.skips.some(skip => skip.from <= mark)) return false
   const moved = await trx
     .insertInto('schedule')
     .values({ namespace, dag, high_water: advance.highWater })
