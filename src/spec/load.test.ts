@@ -243,7 +243,7 @@ test('a broken document does not hide a good one', () => {
   )
   assert.deepEqual(
     loaded.dags.map(({ dag, at }) => [dag.name, at.line]),
-    [['good', 6]],
+    [['good', 7]],
   )
   assert.deepEqual(codes(loaded), ['FIELD_TYPE'])
 })

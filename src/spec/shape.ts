@@ -172,6 +172,14 @@ function unknownField(key: string, parent: Path, schema: z.ZodType): Finding {
 }
 
 function missing(name: string, path: Path): Finding {
+  if (typeof path.at(-1) === 'number') {
+    return {
+      code: 'FIELD_MISSING',
+      path,
+      message: `${name} is empty`,
+      fix: 'write a value, or remove the item',
+    }
+  }
   return { code: 'FIELD_MISSING', path, message: `${name} is missing`, fix: `add ${String(path.at(-1))}` }
 }
 

@@ -7,6 +7,7 @@ import type { Finding } from '../source.ts'
 import { checkForm, checkNamedValues, isGiven } from './parameters.ts'
 import { at, type TaskView } from './view.ts'
 import { checkEnv } from './env.ts'
+import { checkTaskResources } from './quantities.ts'
 import { checkFanOut } from './fan-out.ts'
 import { checkRetry } from './retry.ts'
 import { asIdentifier, checkDuration, checkLabel, checkUnique, isIdentifier, type Report } from './words.ts'
@@ -34,6 +35,7 @@ export function checkWork(view: TaskView, report: Report): void {
   checkFanOut(view, report)
   checkEnv(view, report)
   checkPodTemplate(view, report)
+  checkTaskResources(view, report)
   if (spec.pool !== undefined) checkLabel('pool', spec.pool, at(view, 'pool'), report)
   checkTriggerRule(view, report)
 }
