@@ -167,8 +167,7 @@ function find(namespace: string, name: string, version: number, tasks: DagTasks,
 function checkIgnored(own: Loose<TaskSpec>, path: Path, report: Report): void {
   for (const field of Object.keys(own)) {
     if (!isWork(field)) continue
-    const value = own[field]
-    if (value === '' || (typeof value === 'object' && Object.keys(value).length === 0)) continue
+    if (saysNothing(own[field])) continue
     report({
       code: 'FIELD_IGNORED',
       severity: 'warning',
@@ -178,6 +177,12 @@ function checkIgnored(own: Loose<TaskSpec>, path: Path, report: Report): void {
       fix: `remove ${field} or taskRef`,
     })
   }
+}
+
+/** Empty, or the zero values that a typed client writes out: `{limit: 0}`, `{enabled: false, retryCodes: []}`. */
+function saysNothing(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(saysNothing)
+  return value === undefined || value === '' || value === 0 || value === false
 }
 
 function withoutWork(own: Loose<TaskSpec>): Loose<TaskSpec> {

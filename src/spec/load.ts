@@ -14,7 +14,7 @@ import { dagRunDocument, type DagRunDocument, type DagRunSpec } from './schema/d
 import type { DagTaskSpec } from './schema/dag-task.ts'
 import { dagDocument, type DagDocument, type DagSpec, type TaskSpec } from './schema/dag.ts'
 import { reporter, shaped } from './shape.ts'
-import { placed, positionAt, type Finding, type SourceDocument } from './source.ts'
+import { markAt, placed, positionAt, type Finding, type SourceDocument } from './source.ts'
 import { toDag, toParameterValue } from './to-dag.ts'
 
 /** Everything that texts hold. Good documents are there even when others have problems. */
@@ -127,7 +127,7 @@ function checkedDag(
     ),
   )
   checkDag(loose.spec === undefined ? loose : { ...loose, spec }, views, report)
-  problems.push(...findings.map(finding => placed(expanded.document, finding)))
+  problems.push(...findings.map(finding => inDocument(document, placed(expanded.document, finding))))
   const candidate = {
     document,
     placing: expanded.document,
@@ -208,9 +208,16 @@ function refuseDuplicates(
 /** What `dag` tasks say about DAGs that are at hand. */
 function refuseCalls(candidates: readonly Candidate<LoadedDag>[], problems: Problem[]): void {
   for (const { caller, finding } of checkCalls(candidates)) {
-    problems.push(placed(caller.placing, finding))
+    problems.push(inDocument(caller.document, placed(caller.placing, finding)))
     if (isError(finding)) caller.loaded = null
   }
+}
+
+/** What the arrow language stands for has no path in the document but the one of its text. */
+function inDocument(document: SourceDocument, problem: Problem): Problem {
+  const isPlace = markAt(document.mark, problem.path.slice(0, 2)) !== null
+  const hasDsl = markAt(document.mark, ['spec', 'dsl']) !== null
+  return isPlace || !hasDsl || problem.path[0] !== 'spec' ? problem : { ...problem, path: ['spec', 'dsl'] }
 }
 
 function startOf(document: SourceDocument): Position {

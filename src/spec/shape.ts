@@ -303,14 +303,7 @@ function flattened(definition: Definition): Definition[] {
 }
 
 /** Fields whose content is the user's own JSON, where null means null. */
-const OPEN_FIELDS: ReadonlySet<string> = new Set([
-  'forEach',
-  'matrix',
-  'enum',
-  'defaultValue',
-  'value',
-  'podTemplate',
-])
+const OPEN_FIELDS: ReadonlySet<string> = new Set(['forEach', 'matrix', 'enum', 'defaultValue', 'value'])
 
 /** An empty field is an absent one, as on an API server. Copies, so that the document stays as it was read. */
 function withoutNulls(value: Json): unknown {

@@ -155,8 +155,11 @@ function checkReferences(compiled: Expression | Template, path: Path, context: C
 
 /** Where a text first speaks of a task; 0 when it does so in a way that is not seen. */
 function mentionOf(name: string, text: string): number {
-  const match = new RegExp(`\\btasks\\s*(?:\\.\\s*|\\[\\s*["'])(?=${name}(?![-\\w]))`).exec(text)
-  return match === null ? 0 : match.index + match[0].length
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const ends = !/^[-\w]/.test(text.slice(at + name.length))
+    if (ends && /\btasks\s*(?:\.\s*|\[\s*["'])$/.test(text.slice(0, at))) return at
+  }
+  return 0
 }
 
 /** Texts of a task that may hold `${{ }}`, each with its place. */
