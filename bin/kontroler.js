@@ -1,2 +1,30 @@
 #!/usr/bin/env node
-console.log('hi', process.version)
+// The door: finds a Node that can run the program (24 or newer) and steps through. It is JavaScript, so that an
+// older Node gets as far as saying what to do.
+import { existsSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const major = Number(process.versions.node.split('.')[0])
+const self = fileURLToPath(import.meta.url)
+const pinned = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
+
+if (major >= 24) {
+  enableCompileCache?.()
+  const { main } = await import('../src/cli/main.ts')
+  await main(process.argv.slice(2))
+} else if (existsSync(pinned)) {
+  const child = spawn(pinned, [self, ...process.argv.slice(2)], { stdio: 'inherit' })
+  // The terminal sends its signals to both; what is sent to this process alone is passed on.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
+  child.on('exit', (code, signal) => {
+    if (signal !== null) process.kill(process.pid, signal)
+    process.exit(code ?? 1)
+  })
+} else {
+  console.error(
+    `kontroler needs Node 24 or newer; this is ${process.version}. Run "npm ci" in its folder, or install Node 24.`,
+  )
+  process.exit(2)
+}

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { PROBLEM_CODES } from './problem-codes.ts'
 
-const sources = globSync('src/{core,spec}/**/*.ts')
+const sources = globSync('src/**/*.ts')
   .filter(file => !file.endsWith('.test.ts') && !file.endsWith('problem-codes.ts'))
   .map(file => readFileSync(file, 'utf8'))
   .join('\n')

@@ -4,6 +4,8 @@ export interface Clock {
   now(): number
   /** Calls once, `delayMs` from now, and returns how to call it off. */
   after(delayMs: number, call: () => void): () => void
+  /** Calls once, when what happens in this turn of the event loop is over. */
+  soon(call: () => void): void
 }
 
 /** Identity and randomness as an argument. */

@@ -19,6 +19,11 @@ export interface Executor {
    */
   start(attempt: AttemptSpec): void
   /**
+   * For an attempt of which only its intent is known: if it was ever started, watches it (or reports its end) and
+   * says true; false when it never was, and then nothing has been done.
+   */
+  adopt(attempt: AttemptRef): Promise<boolean>
+  /**
    * Asks the attempt to end: TERM to the whole tree, KILL after `graceMs`. One that was never started never will be.
    * An `ended` observation follows in every case. May be called again with a shorter grace.
    */

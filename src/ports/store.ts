@@ -2,22 +2,33 @@ import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import type { AttemptRow, Rows, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
+import type { Skip } from '../core/schedule/skip.ts'
 
 /**
  * The truth. One SQL store behind it, with a driver for SQLite and one for PostgreSQL; what it must do is written
  * down as tests in `test/contracts/store.ts`.
  *
- * Every method may throw {@link StoreError}. Writes of one event-loop turn share one transaction (group commit);
- * each promise settles after that transaction is durable.
+ * Every method may throw {@link StoreError}. Writes of one event-loop turn, and those that came while a transaction
+ * ran, share the next transaction (group commit), in the order in which they were asked for; each promise settles
+ * after it is durable, that of a refused write too. A refused write takes back only itself. When the world fails
+ * (`DISK_FULL`, `READ_ONLY`, `DATABASE_BUSY`), nothing of the transaction was written and all its writes are told so;
+ * the same write may be tried again later. After `DATABASE_UNAVAILABLE` the outcome is unknown: load, then decide.
+ * After `DATABASE_CORRUPT` in a write, this store writes nothing more.
+ *
+ * Reads see what was committed, also by other processes, one call at a time.
  */
 export interface Store {
   /**
-   * Appends facts to a run's log, replaces its rows and adds to the feed, in one transaction.
+   * Appends facts to a run's log, replaces its rows and adds to the feed, in one transaction. A new run (version 0)
+   * belongs to `engine`. Of a run's row only `phase`, `reason`, `message`, `startedAt`, `endedAt` and the counts
+   * ever change; a task's row is found by its `index`, which is its own for the whole run.
    *
-   * @throws {StoreError} `VERSION_CONFLICT`  somebody appended first; `DUPLICATE_RUN` (version 0) the trigger key
-   *   or the run id exists already, see `existing`; `POOL_FULL` a pool has no slot left; `NOT_OWNER` `engine` no
-   *   longer owns the run; `TERMINAL` the run has settled. Nothing of this append was written; other appends of the
-   *   same turn are not affected.
+   * @throws {StoreError} `DUPLICATE_RUN` (version 0) the trigger key or the run id exists already, see `existing`
+   *   (that run may have been removed since); `TERMINAL` the run has settled, or a settled task or an ended attempt
+   *   was to come back; `NOT_OWNER` `engine` does not own the run; `VERSION_CONFLICT` somebody appended first, or
+   *   moved the schedule to or past `advance`; `POOL_FULL` the append adds a live attempt to a pool that has then
+   *   more than its limit. The first of these that holds is said. Nothing of this append was written; other appends
+   *   of the same turn are not affected.
    */
   append(append: Append): Promise<void>
   /** Events of a run in order, from the `after`-th on (0: all). Empty for an unknown run. */
@@ -33,7 +44,11 @@ export interface Store {
   /** The run made for this trigger key, if any. */
   runOfTrigger(namespace: string, dag: string, kind: string, key: string): Promise<string | null>
 
-  /** Stores a DAG version by content. Same content: same number, nothing written but `suspended`. */
+  /**
+   * Stores a DAG version by content and makes it the current one. `hash` covers namespace and name, but not
+   * `suspended`. Same content: same number, nothing written but `suspended` and `source`, even when other versions
+   * came between. A removed DAG is there again.
+   */
   putDag(
     dag: Dag,
     hash: string,
@@ -41,13 +56,13 @@ export interface Store {
     at: number,
   ): Promise<{ version: number; created: boolean }>
   dagByHash(hash: string): Promise<StoredDag | null>
-  /** The newest version, or version `number`. */
+  /** The current version (that was put last), or the one of that number; also of a removed DAG. */
   dag(namespace: string, name: string, version?: number): Promise<StoredDag | null>
-  /** The newest version of every DAG that was not removed, by namespace and name. */
+  /** The current version of every DAG that was not removed, in order of namespace and name. */
   dags(): Promise<readonly StoredDag[]>
   /** Ends its schedules; versions and runs stay. */
   removeDag(namespace: string, name: string, at: number): Promise<void>
-  /** Numbers the versions of a `DagTask` by content: first 1, a changed one the next number. */
+  /** Numbers the versions of a `DagTask` by content: first 1, new content the next number, known content its own. */
   putDagTask(namespace: string, name: string, spec: Json, hash: string, at: number): Promise<number>
   dagTask(namespace: string, name: string, version: number): Promise<Json | null>
   dagTaskVersions(namespace: string, name: string): Promise<readonly number[]>
@@ -56,25 +71,35 @@ export interface Store {
   beat(engine: EngineRow): Promise<void>
   engines(): Promise<readonly EngineRow[]>
   removeEngine(id: string): Promise<void>
-  /** Takes over a run: succeeds only if its owner is still `from`. */
+  /** Takes over (or gives up) a run: succeeds only if it is unsettled and its owner is still `from`. */
   claim(run: string, from: string | null, to: string | null): Promise<boolean>
   /** Unsettled runs, oldest first, optionally of one owner (null: of nobody). */
   unsettled(owner?: string | null): Promise<readonly StoredRun[]>
 
   /** Ticks up to and including this time were dealt with; null when never looked at. */
   highWater(namespace: string, dag: string): Promise<number | null>
-  /** Records ticks that will not run, and moves the mark forward (never back), in one transaction. */
+  /**
+   * Records ticks that will not run, and moves the mark forward (never back), in one transaction. Without skips, a
+   * mark that is there or beyond already is fine.
+   *
+   * @throws {StoreError} `VERSION_CONFLICT` a skip begins at or before the mark, or the mark is at or beyond
+   *   `highWater`: somebody dealt with these ticks meanwhile. Nothing was written; look again.
+   */
   advance(advance: Advance): Promise<void>
+  /** Newest first. */
   skips(namespace: string, dag: string, limit: number): Promise<readonly Skip[]>
 
-  /** Entries after `seq`, oldest first, at most `limit`. */
+  /** One entry for each append, after `seq`, oldest first, at most `limit` (and 10,000). Numbers are never reused. */
   feed(seq: number, limit: number): Promise<readonly FeedEntry[]>
   feedEnd(): Promise<number>
-  /** A number that changes when another process or connection committed; cheap enough to ask ten times a second. */
+  /** A number that changes when anybody committed, this store too; cheap enough to ask ten times a second. */
   changeMark(): number | Promise<number>
-  /** Removes a settled run with everything of it. Refuses an unsettled one by doing nothing; says whether it did. */
+  /**
+   * Removes a settled run with everything of it but its trigger key, which still gives no second run. Refuses an
+   * unsettled one by doing nothing; says whether it did.
+   */
   removeRun(run: string): Promise<boolean>
-  /** Writes an online copy of the database to a new file. */
+  /** Writes an online copy of the database to a new file; one that exists is left alone (`DATABASE_UNAVAILABLE`). */
   backup(file: string): Promise<void>
   close(): Promise<void>
 }
@@ -89,7 +114,10 @@ export interface Append {
   readonly engine: string | null
   /** Most live attempts that the pools of these attempts may have, over all runs. */
   readonly pools: ReadonlyMap<string, number>
-  /** With a scheduled run (version 0): moves the schedule's mark in the same transaction. */
+  /**
+   * With a scheduled run (version 0): moves the schedule's mark to this run's tick in the same transaction. Several
+   * runs of one catch-up each carry their own tick, in order of time; a tick at or before the mark is refused.
+   */
   readonly advance?: Advance
 }
 
@@ -152,16 +180,6 @@ export interface Advance {
   readonly dag: string
   readonly highWater: number
   readonly skips: readonly Skip[]
-}
-
-/** Ticks of one schedule that did not become runs, as one span. */
-export interface Skip {
-  readonly from: number
-  readonly to: number
-  readonly count: number
-  /** `CATCH_UP`, `STARTING_DEADLINE`, `CONCURRENCY_FORBID`, `SUSPENDED`, `CAP`. */
-  readonly reason: string
-  readonly at: number
 }
 
 export interface FeedEntry {

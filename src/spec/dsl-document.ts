@@ -1,5 +1,4 @@
 import { parseDsl, type DslDag, type DslEdge, type DslPlace } from '../core/dag/dsl.ts'
-import type { ProblemCode } from '../core/problem-codes.ts'
 import type { Loose } from './loose.ts'
 import type { DagSpec } from './schema/dag.ts'
 import { markAt, offsetOfPlace, type Finding, type Mark, type SourceDocument } from './source.ts'
@@ -27,7 +26,7 @@ export function expandDsl(spec: Loose<DagSpec>, document: SourceDocument): Expan
   const mark = markAt(document.mark, ['spec', 'dsl'])
   for (const problem of parsed.ok ? parsed.warnings : parsed.problems) {
     findings.push({
-      code: problem.code as ProblemCode,
+      code: problem.code,
       severity: problem.severity,
       path: ['spec', 'dsl'],
       message: problem.message,

@@ -143,6 +143,7 @@ function refusals(value: unknown, schema: JsonSchema, path: string): string[] {
 for (const file of globSync('test/accepted/*').toSorted()) {
   test(`the CRDs take ${basename(file)} and drop nothing of it`, () => {
     const loaded = loadDocuments([{ name: file, text: readFileSync(file, 'utf8') }])
+    assert.deepEqual(loaded.problems, [], 'nothing is wrong with it')
     for (const [kind, documents] of [
       ['DAG', loaded.dags],
       ['DagRun', loaded.dagRuns],

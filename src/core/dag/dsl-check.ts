@@ -2,6 +2,7 @@ import { nearest } from '../nearest.ts'
 import type { Problem } from '../problem.ts'
 import type { Draft, DslParameter } from './dsl.ts'
 import { problemAt } from './dsl-reader.ts'
+import { DSL_PROBLEMS_MAX, type DslToken } from './dsl-tokens.ts'
 
 /** What a text says of names that are not there, or are there twice. */
 export function checkDsl(draft: Draft): readonly Problem[] {
@@ -40,33 +41,27 @@ function defaultProblem(parameter: DslParameter): readonly Problem[] {
 
 function unknownTasks({ tasks, names }: Draft): readonly Problem[] {
   const known = new Set(tasks.map(task => task.name))
-  const said = new Set<string>()
-  return names.flatMap(token => {
-    if (known.has(token.text) || said.has(token.text)) return []
-    said.add(token.text)
-    const guess = nearest(token.text, known)
-    const message = `there is no task called ${token.text}${guess === null ? '' : `; did you mean ${guess}?`}`
-    return [
-      problemAt(token, 'DSL_UNKNOWN_TASK', message, `Add task ${token.text} { … }, or correct the name.`),
-    ]
+  const unknown = new Map<string, DslToken>()
+  for (const token of names)
+    if (!known.has(token.text) && !unknown.has(token.text)) unknown.set(token.text, token)
+  return [...unknown.values()].slice(0, DSL_PROBLEMS_MAX).map(token => {
+    const message = `there is no task called ${token.text}${hint(token.text, known)}`
+    return problemAt(token, 'DSL_UNKNOWN_TASK', message, `Add task ${token.text} { … }, or correct the name.`)
   })
 }
 
 function unknownParameters({ tasks, parameters }: Draft): readonly Problem[] {
   const known = new Set(parameters.map(parameter => parameter.name))
-  return tasks.flatMap(task =>
-    task.parameterTokens
-      .filter(token => !known.has(token.text))
-      .map(token => {
-        const guess = nearest(token.text, known)
-        const hint = guess === null ? '' : `; did you mean ${guess}?`
-        const message = `task ${task.name} names a parameter ${token.text} that is not there${hint}`
-        return problemAt(
-          token,
-          'DSL_UNKNOWN_PARAMETER',
-          message,
-          'Add it to parameters, or correct the name.',
-        )
-      }),
+  const unknown = tasks.flatMap(task =>
+    task.parameterTokens.filter(token => !known.has(token.text)).map(token => ({ task, token })),
   )
+  return unknown.slice(0, DSL_PROBLEMS_MAX).map(({ task, token }) => {
+    const message = `task ${task.name} names a parameter ${token.text} that is not there${hint(token.text, known)}`
+    return problemAt(token, 'DSL_UNKNOWN_PARAMETER', message, 'Add it to parameters, or correct the name.')
+  })
+}
+
+function hint(name: string, known: Iterable<string>): string {
+  const guess = nearest(name, known)
+  return guess === null ? '' : `; did you mean ${guess}?`
 }

@@ -83,13 +83,12 @@ function skipValue(reader: DslReader, open: DslToken): void {
   const first = peek(reader)
   if (first.kind === 'string' || first.kind === 'integer') next(reader, open)
   if (first.kind !== '[' && first.kind !== '{') return
-  const close = first.kind === '[' ? ']' : '}'
-  for (;;) {
-    const token = next(reader, open)
-    const level = first.kind === '[' ? first.depth : first.depth + 1
-    if (token.kind === close && token.depth === level) return
-    if (token.depth < level) fail(token, `the ${first.kind} has no ${close}`, `Add the missing ${close}.`)
-  }
+  let level = 0
+  do {
+    const { kind } = next(reader, open)
+    if (kind === '[' || kind === '{') level += 1
+    if (kind === ']' || kind === '}') level -= 1
+  } while (level > 0)
 }
 
 function textOf(reader: DslReader, open: DslToken): string {

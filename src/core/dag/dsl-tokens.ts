@@ -1,3 +1,6 @@
+/** Most problems that are reported at once; after so many the rest of a text is not read. */
+export const DSL_PROBLEMS_MAX = 100
+
 /** A token of the arrow language, with the place where it starts. */
 export interface DslToken {
   readonly kind: 'name' | 'string' | 'integer' | '->' | '{' | '}' | '[' | ']' | ',' | 'end'
@@ -22,6 +25,8 @@ interface Lexer {
   line: number
   /** Offset of the first character of the line. */
   lineStart: number
+  /** Offset of the next line break, so that a long line is not searched for it again and again. */
+  lineEnd: number
   depth: number
   readonly tokens: DslToken[]
   readonly faults: DslFault[]
@@ -38,10 +43,19 @@ export function dslTokens(text: string): {
   readonly tokens: readonly DslToken[]
   readonly faults: readonly DslFault[]
 } {
-  const lexer: Lexer = { text, at: 0, line: 1, lineStart: 0, depth: 0, tokens: [], faults: [] }
+  const lexer: Lexer = {
+    text,
+    at: 0,
+    line: 1,
+    lineStart: 0,
+    lineEnd: breakAfter(text, 0),
+    depth: 0,
+    tokens: [],
+    faults: [],
+  }
   for (;;) {
     advance(lexer, matchLength(SPACE, lexer))
-    if (lexer.at >= text.length) break
+    if (lexer.at >= text.length || lexer.faults.length >= DSL_PROBLEMS_MAX) break
     readToken(lexer)
   }
   push(lexer, 'end', '', 0)
@@ -100,8 +114,7 @@ function readString(lexer: Lexer): void {
     if (escaped !== undefined) index++
   }
   fault(lexer, 'the string has no closing quote', 'Add " at its end; inside a string write \\" for a quote.')
-  const lineEnd = text.indexOf('\n', at)
-  const end = lineEnd === -1 ? text.length : lineEnd
+  const end = Math.min(lexer.lineEnd, text.length)
   push(lexer, 'string', text.slice(at + 1, end).trimEnd(), end - at)
 }
 
@@ -144,15 +157,17 @@ function fault(lexer: Lexer, message: string, fix: string): void {
 }
 
 function advance(lexer: Lexer, length: number): void {
-  const end = lexer.at + length
-  for (;;) {
-    const lineBreak = lexer.text.indexOf('\n', lexer.at)
-    if (lineBreak === -1 || lineBreak >= end) break
-    lexer.at = lineBreak + 1
+  lexer.at += length
+  while (lexer.lineEnd < lexer.at) {
     lexer.line += 1
-    lexer.lineStart = lexer.at
+    lexer.lineStart = lexer.lineEnd + 1
+    lexer.lineEnd = breakAfter(lexer.text, lexer.lineStart)
   }
-  lexer.at = end
+}
+
+function breakAfter(text: string, at: number): number {
+  const found = text.indexOf('\n', at)
+  return found === -1 ? Number.POSITIVE_INFINITY : found
 }
 
 function matchLength(pattern: RegExp, lexer: Lexer): number {

@@ -14,7 +14,7 @@ import {
   recover,
   Stop,
 } from './dsl-reader.ts'
-import { type DslToken, dslTokens } from './dsl-tokens.ts'
+import { DSL_PROBLEMS_MAX, type DslToken, dslTokens } from './dsl-tokens.ts'
 
 /** A DAG written in the arrow language, as it stands in the text: nothing but names and edges has been checked. */
 export interface DslDag {
@@ -75,8 +75,6 @@ export interface DslPlace {
 export const DSL_LENGTH_MAX = 1_048_576
 /** Most edges of one text; `{…} -> {…}` makes them quickly. */
 export const DSL_EDGES_MAX = 250_000
-/** Most problems that are reported at once. */
-export const DSL_PROBLEMS_MAX = 100
 
 const ITEMS = ['schedule', 'parameters', 'graph', 'task', 'param', 'secret'] as const
 
@@ -98,7 +96,7 @@ export function parseDsl(text: string): Checked<DslDag> {
   const reader: DslReader = { tokens, at: 0, problems: [], warnings: [] }
   for (const fault of faults) reader.problems.push(problemAt(fault, 'DSL_SYNTAX', fault.message, fault.fix))
   const draft: Draft = { schedule: null, parameters: [], tasks: [], edges: [], names: [], seen: new Map() }
-  while (peek(reader).kind !== 'end') {
+  while (peek(reader).kind !== 'end' && reader.problems.length < DSL_PROBLEMS_MAX) {
     const start = reader.at
     try {
       readItem(reader, draft)

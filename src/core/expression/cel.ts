@@ -162,7 +162,8 @@ function check(
   names: ResolvedNames,
   wanted: Wanted,
 ): Checked | { readonly problems: readonly ExpressionProblem[] } {
-  const key = JSON.stringify([wanted, names.masked, ...names.names])
+  // No name holds a line break, so the key is unambiguous.
+  const key = `${wanted}\n${[...names.names].join()}\n${names.masked}`
   const before = kept.get(key)
   if (before !== undefined) return before
   let parsed: ParseResult

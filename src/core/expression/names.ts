@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import type { ParameterType } from '../dag/dag.ts'
 import { nearest } from '../nearest.ts'
 import type { Problem } from '../problem.ts'
@@ -54,6 +55,9 @@ const TASK_FIELDS = ['state', 'exitCode', 'outputs'] as const
 const RUN_FIELDS = ['id', 'name', 'dag', 'scheduledTime'] as const
 /** Variables of the checker that nobody writes: the stand-ins, and the library's own constants. */
 const HIDDEN = new Set(['taskS', 'taskE', 'taskO', ...Object.values(PARAMETER_VARIABLE), 'google'])
+
+/** Most wrong names of one expression that are reported. */
+const PROBLEMS_MAX = 20
 
 interface Scan {
   readonly text: string
@@ -236,6 +240,7 @@ function unknown(
   known: Iterable<string>,
   meant: string | null = null,
 ): void {
+  if (scan.problems.length >= PROBLEMS_MAX) return
   const names = [...known]
   const guess = meant ?? nearest(name, names)
   const some = names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '')
@@ -248,6 +253,6 @@ function unknown(
   )
 }
 
-function report(scan: Scan, offset: number, code: string, message: string, fix: string): void {
+function report(scan: Scan, offset: number, code: ProblemCode, message: string, fix: string): void {
   scan.problems.push({ code, severity: 'error', path: [], message, fix, offset })
 }

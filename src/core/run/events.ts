@@ -89,6 +89,8 @@ export interface ReusedTask {
   readonly state: 'succeeded' | 'skipped' | 'failed'
   readonly outputs: Readonly<Record<string, string>>
   readonly exitCode: number | null
+  /** Of an item of a fan-out: reused only when the new fan-out gives the same item at the same place. */
+  readonly item?: Json
 }
 
 export interface AttemptRunning {

@@ -15,7 +15,7 @@ export interface Stretch {
 
 const SECOND = 1_000
 const HOUR = 3_600_000
-/** No zone has changed its offset twice within this time since 1970; a change is looked for between two probes. */
+/** Offsets are asked for this far apart: since 1970 no zone changed its offset twice in less than six days. */
 export const PROBE_MS = 48 * HOUR
 
 /**
@@ -25,30 +25,24 @@ export const PROBE_MS = 48 * HOUR
  */
 export function stretches(zone: string, from: number, to: number): Stretch[] {
   const found: Stretch[] = []
-  let start = from
-  let offsetMs = offsetAt(zone, from)
-  for (let probe = from; probe < to; ) {
-    const next = Math.min(to, probe + PROBE_MS)
-    if (offsetAt(zone, next) === offsetMs) {
-      probe = next
-      continue
+  for (let index = Math.floor(from / PROBE_MS); index * PROBE_MS < to; index++) {
+    for (const stretch of cell(zone, index)) {
+      if (stretch.to <= from || stretch.from >= to) continue
+      const start = Math.max(from, stretch.from)
+      const end = Math.min(to, stretch.to)
+      const last = found.at(-1)
+      if (last?.offsetMs !== stretch.offsetMs)
+        found.push({ from: start, to: end, offsetMs: stretch.offsetMs })
+      else found[found.length - 1] = { ...last, to: end }
     }
-    probe = firstChange(zone, probe, next)
-    if (probe >= to) break
-    found.push({ from: start, to: probe, offsetMs })
-    start = probe
-    offsetMs = offsetAt(zone, probe)
   }
-  if (start < to) found.push({ from: start, to, offsetMs })
   return found
 }
 
 /** What the zone's clocks are ahead of UTC at an instant, in milliseconds. */
 export function offsetAt(zone: string, at: number): number {
-  const [, sign, hours, minutes, seconds] = OFFSET.exec(formatOf(zone).format(at)) ?? []
-  if (sign === undefined) return 0
-  const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds ?? 0)
-  return (sign === '-' ? -total : total) * SECOND
+  const cells = cell(zone, Math.floor(at / PROBE_MS))
+  return (cells.find(stretch => at < stretch.to) ?? cells[0])?.offsetMs ?? 0
 }
 
 /** Whether the engine knows the zone at all, by any spelling it understands. */
@@ -75,15 +69,53 @@ export function zoneLike(name: string): string | null {
   return best
 }
 
+/** Stretches of one span between two probes: by zone, by number of the span since 1970. */
+const cells = new Map<string, Map<number, readonly Stretch[]>>()
+/** Spans remembered of a zone, a century's worth. */
+const CELLS_MAX = 20_000
+
+/** Asking `Intl` is slow next to everything else here, so each span is asked about once. */
+function cell(zone: string, index: number): readonly Stretch[] {
+  let known = cells.get(zone)
+  if (known === undefined) {
+    if (cells.size >= ZONES_MAX) cells.clear()
+    cells.set(zone, (known = new Map<number, readonly Stretch[]>()))
+  }
+  const before = known.get(index)
+  if (before !== undefined) return before
+  if (known.size >= CELLS_MAX) known.clear()
+  const found = cut(zone, index * PROBE_MS, (index + 1) * PROBE_MS)
+  known.set(index, found)
+  return found
+}
+
+function cut(zone: string, from: number, to: number): Stretch[] {
+  const offsetMs = askOffset(zone, from)
+  if (askOffset(zone, to) === offsetMs) return [{ from, to, offsetMs }]
+  const change = firstChange(zone, from, to)
+  if (change >= to) return [{ from, to, offsetMs }]
+  return [{ from, to: change, offsetMs }, ...cut(zone, change, to)]
+}
+
+function askOffset(zone: string, at: number): number {
+  const [, sign, hours, minutes, seconds] = OFFSET.exec(formatOf(zone).format(at)) ?? []
+  if (sign === undefined) return 0
+  const total = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds ?? 0)
+  return (sign === '-' ? -total : total) * SECOND
+}
+
 const OFFSET = /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/
 
-/** Making one takes a hundred times longer than using it; there are about 600 names of zones at most. */
+/** Zones remembered; there are about 600 names, but each may be written in upper and lower case. */
+const ZONES_MAX = 2_000
+/** Making one takes a hundred times longer than using it. */
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatOf(zone: string): Intl.DateTimeFormat {
   let format = formats.get(zone)
   if (format === undefined) {
     format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hour: 'numeric', timeZoneName: 'longOffset' })
+    if (formats.size >= ZONES_MAX) formats.clear()
     formats.set(zone, format)
   }
   return format
@@ -91,12 +123,12 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 
 /** The first instant after `from` with another offset than at `from`; changes fall on whole seconds. */
 function firstChange(zone: string, from: number, to: number): number {
-  const before = offsetAt(zone, from)
+  const before = askOffset(zone, from)
   let low = Math.floor(from / SECOND)
   let high = Math.ceil(to / SECOND)
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2)
-    if (offsetAt(zone, middle * SECOND) === before) low = middle
+    if (askOffset(zone, middle * SECOND) === before) low = middle
     else high = middle
   }
   return high * SECOND

@@ -1,5 +1,5 @@
 import { suggester } from '../../core/dag/did-you-mean.ts'
-import { TASKS_MAX } from '../../core/dag/limits.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagDocument, DagSpec } from '../schema/dag.ts'
 import { checkExpressions } from './expressions.ts'
@@ -63,12 +63,12 @@ function checkSize(document: Loose<DagDocument>, views: readonly TaskView[], rep
     })
   }
   const count = views.reduce((sum, view) => sum + Math.max(knownItems(view), 1), 0)
-  if (count <= TASKS_MAX) return
+  if (count <= LIMITS.tasksPerRunMax) return
   report({
     code: 'DAG_TOO_LARGE',
     path: ['spec', 'task'],
     on: 'key',
-    message: `the DAG has ${count} tasks with its fan-outs, more than ${TASKS_MAX}`,
+    message: `the DAG has ${count} tasks with its fan-outs, more than ${LIMITS.tasksPerRunMax}`,
     fix: 'split it into several DAGs',
   })
 }

@@ -7,7 +7,6 @@ import type {
   Wanted,
 } from '../../core/expression/expression.ts'
 import type { ParameterType } from '../../core/dag/dag.ts'
-import type { ProblemCode } from '../../core/problem-codes.ts'
 import { present, texts, type Loose } from '../loose.ts'
 import type { ParameterSpec } from '../schema/dag.ts'
 import { nameOf } from '../shape.ts'
@@ -130,7 +129,7 @@ function reportProblems(
       continue
     }
     // Codes of expressions are in the same table; a test holds every code that is used to it.
-    report({ code: code as ProblemCode, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
+    report({ code, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
   }
 }
 

@@ -144,7 +144,7 @@ function imageProblem(image: string): string | null {
   if (/\s/.test(image)) return 'holds a space'
   if (/^https?:\/\//.test(image)) return 'is a web address'
   if (!/^[A-Za-z0-9][A-Za-z0-9._\-/:@+]*$/.test(image)) return 'holds a character that no image name has'
-  if (/[:/@]$|\/\/|::|@@/.test(image)) return 'lacks a part'
+  if (/[:/@]$|\/\/|::|OBJECT_NAME_LENGTH_MAX/.test(image)) return 'lacks a part'
   const path = image.replace(/@.*$/, '').replace(/:[^/]*$/, '')
   const repository = path.split('/').slice(path.split('/').length > 1 ? 1 : 0)
   if (repository.some(part => /[A-Z]/.test(part))) return 'has capital letters in its name'

@@ -1,0 +1,128 @@
+import type { ParameterValue } from '../../core/dag/dag.ts'
+import type { ReusedTask } from '../../core/run/events.ts'
+import { createRun, reusable } from '../../core/run/create.ts'
+import { type RunState, isTerminal } from '../../core/run/state.ts'
+import { loadRun } from '../../engine/load.ts'
+import type { StoredDag } from '../../ports/store.ts'
+import { runName, systemClock, systemIdentity } from '../clock.ts'
+import { driveRun } from '../drive.ts'
+import { EXIT, CommandError } from '../exit.ts'
+import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { findRun, openLocal, type Local } from '../local.ts'
+import { printProblems } from '../manifest.ts'
+import type { Environment } from '../settings.ts'
+import { valuesOfRun } from '../source.ts'
+import { assignments } from '../values.ts'
+
+export interface AgainOptions extends ExecutionOptions {
+  readonly parameter?: readonly string[]
+  readonly from?: readonly string[]
+  readonly latest?: boolean
+}
+
+/** `kontroler retry RUN`: a new run that reuses what succeeded and runs the rest again. The old run stays as it is. */
+export async function retry(environment: Environment, text: string, options: AgainOptions): Promise<number> {
+  return await again(environment, text, options, null)
+}
+
+/** `kontroler fork RUN --from TASK`: a new run from that task on, with other parameters or the newest DAG if wanted. */
+export async function fork(environment: Environment, text: string, options: AgainOptions): Promise<number> {
+  return await again(environment, text, options, options.from ?? [])
+}
+
+async function again(
+  environment: Environment,
+  text: string,
+  options: AgainOptions,
+  from: readonly string[] | null,
+): Promise<number> {
+  const execution = executionOptions(options, environment)
+  const local = await openLocal(environment.stateDir, false)
+  try {
+    const found = await findRun(local.store, text)
+    const old = await loadRun(local.store, found.id)
+    if (old === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+    if (!isTerminal(old.phase)) {
+      const fix = `wait for it (kontroler watch ${found.name}), or cancel it first`
+      throw new CommandError('RUN_NOT_FINISHED', `run ${found.name} is ${old.phase}`, fix)
+    }
+    if (from === null && old.phase === 'succeeded') {
+      throw new CommandError(
+        'NOTHING_TO_RETRY',
+        `run ${found.name} succeeded`,
+        `kontroler fork ${found.name} --from TASK`,
+      )
+    }
+    const version = await versionFor(local, old, options.latest === true)
+    const taken = takenOver(old, version, from, options)
+    const id = systemIdentity.id()
+    const created = createRun(
+      {
+        run: id,
+        name: runName(old.created.dag),
+        dag: version.dag,
+        dagHash: version.hash,
+        parameters: parametersFor(old, options.parameter ?? []),
+        labels: old.created.labels,
+        trigger: { kind: 'manual', key: id, by: environment.user },
+        continues: old.created.run,
+        workdir: old.created.workdir,
+        maxParallelTasks: old.created.maxParallelTasks,
+      },
+      systemClock.now(),
+    )
+    if (!created.ok) {
+      printProblems(created.problems, execution.format === 'json' ? 'json' : 'text', environment)
+      return EXIT.usage
+    }
+    const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
+    const { notes, reused } = taken
+    return await driveRun({ local, values, secrets, environment, notes, ...execution }, async engine => {
+      await engine.submit(version.dag, created.value, reused)
+      return id
+    })
+  } finally {
+    await local.close()
+  }
+}
+
+async function versionFor(local: Local, old: RunState, latest: boolean): Promise<StoredDag> {
+  const { namespace, dag, dagHash } = old.created
+  const found = latest ? await local.store.dag(namespace, dag) : await local.store.dagByHash(dagHash)
+  if (found === null)
+    throw new CommandError('UNKNOWN_DAG', `DAG ${dag} is not in the state directory`, 'run its file')
+  return found
+}
+
+/** Which results the new run begins with, and what there is to say about it. */
+function takenOver(
+  old: RunState,
+  version: StoredDag,
+  from: readonly string[] | null,
+  options: AgainOptions,
+): { readonly reused: readonly ReusedTask[]; readonly notes: readonly string[] } {
+  const everything = { reused: [], notes: [] as string[] }
+  if (from !== null && from.length === 0) return everything
+  if (old.dag.workspace !== null) {
+    return { ...everything, notes: ['note: the run had a workspace, which is gone; every task runs again'] }
+  }
+  if ((options.parameter ?? []).length > 0 && from === null) {
+    return { ...everything, notes: ['note: with other parameters every task runs again'] }
+  }
+  const reused = reusable(old, from)
+  if (!reused.ok) {
+    const [problem] = reused.problems
+    throw new CommandError(problem?.code ?? 'UNKNOWN_TASK', problem?.message ?? '', problem?.fix ?? '')
+  }
+  const known = new Set([...version.dag.tasks, ...version.dag.finally].map(({ name }) => name))
+  const kept = reused.value.filter(({ task }) => known.has(task.replace(/\[\d+\]$/, '')))
+  return { reused: kept, notes: [`note: ${kept.length} results of ${old.created.name} are reused`] }
+}
+
+function parametersFor(old: RunState, texts: readonly string[]): readonly ParameterValue[] {
+  const given = assignments('-p', texts)
+  const overrides = [...given].map(
+    ([name, value]): ParameterValue => ({ name, value: { kind: 'value', value } }),
+  )
+  return [...old.created.parameters.filter(({ name }) => !given.has(name)), ...overrides]
+}

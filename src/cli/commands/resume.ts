@@ -1,0 +1,50 @@
+import { isTerminal } from '../../core/run/state.ts'
+import { loadRun, requestStored } from '../../engine/load.ts'
+import { systemClock } from '../clock.ts'
+import { driveRun } from '../drive.ts'
+import { CommandError, exitCodeOf } from '../exit.ts'
+import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { findRun, isDriven, openLocal } from '../local.ts'
+import { valuesOfRun } from '../source.ts'
+import type { Environment } from '../settings.ts'
+
+/** `kontroler resume RUN`: ends a pause; drives the run on when no engine does, and shows it to its end. */
+export async function resume(
+  environment: Environment,
+  text: string,
+  options: ExecutionOptions,
+): Promise<number> {
+  const execution = executionOptions(options, environment)
+  const local = await openLocal(environment.stateDir, false)
+  try {
+    const run = await findRun(local.store, text)
+    if (isTerminal(run.phase)) {
+      process.stdout.write(`run ${run.name} has ${run.phase} already\n`)
+      return exitCodeOf(run)
+    }
+    const by = environment.user
+    const problem = await requestStored(local.store, run.id, { kind: 'resume', by }, () => systemClock.now())
+    if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, 1)
+    if (await isDriven(local.store, run)) {
+      process.stdout.write(`run ${run.name} goes on; see it with: kontroler watch ${run.name}\n`)
+      return 0
+    }
+    const state = await loadRun(local.store, run.id)
+    if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+    const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
+    return await driveRun({ local, values, secrets, environment, notes: [], ...execution }, async engine => {
+      const now = await local.store.run(run.id)
+      if (!(await engine.adopt(run.id, now?.owner ?? null))) {
+        throw new CommandError(
+          'NOT_ADOPTED',
+          `another engine took run ${run.name} over`,
+          `kontroler watch ${run.name}`,
+          1,
+        )
+      }
+      return run.id
+    })
+  } finally {
+    await local.close()
+  }
+}

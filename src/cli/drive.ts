@@ -1,0 +1,119 @@
+import type { RunEvent } from '../core/run/events.ts'
+import { type RunState, isTerminal } from '../core/run/state.ts'
+import type { Engine } from '../engine/engine.ts'
+import { loadRun } from '../engine/load.ts'
+import type { EngineSettings } from '../engine/parts.ts'
+import type { ValueSource } from '../ports/secrets.ts'
+import { systemClock } from './clock.ts'
+import { EXIT, exitCodeOf } from './exit.ts'
+import { type FollowFormat, follower } from './follow.ts'
+import { type Local, openEngine } from './local.ts'
+import type { Environment } from './settings.ts'
+import { summaryLines } from './show/summary.ts'
+import { painter } from './show/text.ts'
+
+export interface DriveOptions {
+  readonly local: Local
+  readonly values: ValueSource
+  readonly settings: EngineSettings
+  readonly environment: Environment
+  readonly format: FollowFormat
+  /** Values that must not show in what is printed of logs. */
+  readonly secrets: readonly string[]
+  /** Lines to print before anything else. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Drives one run to its end in this process and shows it. `begin` submits or adopts it and gives its id.
+ * @returns The exit code.
+ */
+export async function driveRun(
+  options: DriveOptions,
+  begin: (engine: Engine) => Promise<string>,
+): Promise<number> {
+  const { local, environment } = options
+  const show = follower(options.format, environment, () => systemClock.now())
+  const over = Promise.withResolvers<RunState>()
+  let mine: string | null = null
+  const waiting: (readonly [RunState, readonly RunEvent[]])[] = []
+  const seen = (state: RunState, events: readonly RunEvent[]): void => {
+    if (mine === null) waiting.push([state, events])
+    if (state.created.run !== mine) return
+    show.events(state, events)
+    if (isTerminal(state.phase)) over.resolve(state)
+  }
+  for (const note of options.notes) show.say(note)
+  const engine = await openEngine(
+    local,
+    options.values,
+    {
+      events: seen,
+      trouble(code, message, run) {
+        show.say(`warning ${code}: ${message}`)
+        if (code === 'INTERNAL_ERROR' && run === mine) over.reject(new Error(message))
+      },
+    },
+    options.settings,
+  )
+  const run = await begin(engine)
+  mine = run
+  for (const [state, events] of waiting.splice(0)) seen(state, events)
+  const stopListening = listenForSignals(engine, run, environment.user, text => show.say(text))
+  try {
+    const now = engine.stateOf(run) ?? (await loadRun(local.store, run))
+    if (now !== null && isTerminal(now.phase)) over.resolve(now)
+    else if (now !== null) show.events(now, [])
+    const state = await over.promise
+    show.end(state)
+    await settled(engine, run)
+    if (options.format === 'tree' || options.format === 'lines') {
+      const lines = await summaryLines(state, local.logs, painter(environment.color), masker(options.secrets))
+      process.stdout.write(`${lines.join('\n')}\n`)
+    }
+    return exitCodeOf(state)
+  } catch (error) {
+    show.end(null)
+    throw error
+  } finally {
+    stopListening()
+    await engine.close()
+  }
+}
+
+/** Waits until the end of the run was cleaned up after. */
+async function settled(engine: Engine, run: string): Promise<void> {
+  while (engine.stateOf(run) !== null) await new Promise(resolve => setTimeout(resolve, 5))
+  await engine.cleaned()
+}
+
+/** Replaces secret values in what is printed; very short ones would hide half of every text and are left. */
+export function masker(secrets: readonly string[]): (text: string) => string {
+  const long = secrets.filter(secret => secret.length >= 4).toSorted((a, b) => b.length - a.length)
+  return text => long.reduce((masked, secret) => masked.replaceAll(secret, '***'), text)
+}
+
+function listenForSignals(
+  engine: Engine,
+  run: string,
+  user: string,
+  say: (text: string) => void,
+): () => void {
+  let times = 0
+  const stop = (): void => {
+    times += 1
+    if (times === 1) {
+      say('cancelling: tasks get TERM, then KILL; press Ctrl-C again to kill them now')
+      void engine.request(run, { kind: 'cancel', by: user, skipFinally: false })
+    } else if (times === 2) {
+      say('killing')
+      void engine
+        .request(run, { kind: 'cancel', by: user, skipFinally: true })
+        .then(() => engine.hurry(run, 0))
+      engine.hurry(run, 0)
+    } else process.exit(EXIT.cancelled)
+  }
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, stop)
+  return () => names.forEach(name => process.off(name, stop))
+}

@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os'
+import { parseDuration } from '../core/dag/duration.ts'
+import type { EngineSettings } from '../engine/parts.ts'
+import { CommandError } from './exit.ts'
+import type { FollowFormat } from './follow.ts'
+import type { Environment } from './settings.ts'
+import { assignments } from './values.ts'
+
+/** Options of every command that executes tasks, as commander gives them. */
+export interface ExecutionOptions {
+  readonly secret?: readonly string[]
+  readonly maxParallel?: string
+  readonly pool?: readonly string[]
+  readonly grace: string
+  readonly output?: FollowFormat
+}
+
+const POLL_MS = 100
+
+export function executionOptions(
+  options: ExecutionOptions,
+  environment: Environment,
+): { readonly settings: EngineSettings; readonly format: FollowFormat } {
+  const stopGraceMs = parseDuration(options.grace)
+  if (stopGraceMs === null) {
+    throw new CommandError(
+      'BAD_OPTION',
+      `--grace ${options.grace} is no duration`,
+      'write it as 500ms, 10s or 1m30s',
+    )
+  }
+  const pools = new Map(
+    [...assignments('--pool', options.pool ?? [])].map(([name, size]) => [name, count('--pool', size)]),
+  )
+  const maxParallel =
+    options.maxParallel === undefined ? defaultParallel() : count('--max-parallel', options.maxParallel)
+  return {
+    settings: { maxParallel, pools, stopGraceMs, pollMs: POLL_MS },
+    format: options.output ?? (environment.live ? 'tree' : 'lines'),
+  }
+}
+
+/** Attempts at once when nobody said: tasks mostly wait, but a laptop must stay usable. */
+function defaultParallel(): number {
+  return Math.max(4, availableParallelism() * 2)
+}
+
+function count(option: string, text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new CommandError(
+    'BAD_OPTION',
+    `${option} ${text} is not a number of slots`,
+    'give a whole number from 1 on',
+  )
+}

@@ -1,0 +1,25 @@
+import type { RunPhase } from '../core/run/rows.ts'
+import type { ReasonCode } from '../core/run/reasons.ts'
+
+/** Exit codes of every command; scripts rely on them. */
+export const EXIT = { succeeded: 0, failed: 1, usage: 2, cancelled: 3, timedOut: 4 } as const
+
+export function exitCodeOf(run: { readonly phase: RunPhase; readonly reason: ReasonCode | null }): number {
+  if (run.phase === 'succeeded') return EXIT.succeeded
+  if (run.phase === 'cancelled') return EXIT.cancelled
+  return run.reason === 'RUN_TIMED_OUT' ? EXIT.timedOut : EXIT.failed
+}
+
+/** A command that cannot go on: what is wrong and what to do, for a person. */
+export class CommandError extends Error {
+  readonly code: string
+  readonly fix: string
+  readonly exitCode: number
+  constructor(code: string, message: string, fix: string, exitCode: number = EXIT.usage) {
+    super(message)
+    this.name = 'CommandError'
+    this.code = code
+    this.fix = fix
+    this.exitCode = exitCode
+  }
+}

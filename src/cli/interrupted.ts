@@ -1,0 +1,22 @@
+import type { Store, StoredRun } from '../ports/store.ts'
+import { localProbe } from './local.ts'
+
+/** Unsettled runs whose engine is gone, oldest first. */
+export async function interruptedRuns(store: Store): Promise<readonly StoredRun[]> {
+  const engines = new Map((await store.engines()).map(engine => [engine.id, engine]))
+  return (await store.unsettled()).filter(({ owner }) => {
+    const engine = owner === null ? undefined : engines.get(owner)
+    return engine === undefined || !localProbe.isAlive(engine)
+  })
+}
+
+/** One line a run, so that what a crash left open is not forgotten. */
+export async function interruptedNotes(store: Store): Promise<readonly string[]> {
+  const runs = (await interruptedRuns(store)).filter(({ parentRun }) => parentRun === null)
+  const lines = runs
+    .slice(0, 3)
+    .map(({ name }) => `note: run ${name} was interrupted; go on with: kontroler resume ${name}`)
+  return runs.length > 3
+    ? [...lines, `note: and ${runs.length - 3} more interrupted runs: kontroler list`]
+    : lines
+}

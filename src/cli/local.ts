@@ -1,0 +1,138 @@
+import { mkdirSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
+import { compileExpression, compileTemplate, hasTemplate } from '../core/expression/cel.ts'
+import { Engine } from '../engine/engine.ts'
+import type { EngineSettings } from '../engine/parts.ts'
+import { createProcessExecutor } from '../executors/process/executor.ts'
+import { bootId, isAlive, processStart } from '../executors/process/processes.ts'
+import type { Observation } from '../ports/executor.ts'
+import type { LogArchive } from '../ports/logs.ts'
+import type { EngineProbe, Notices } from '../ports/notices.ts'
+import type { ValueSource } from '../ports/secrets.ts'
+import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
+import { openSqliteStore } from '../stores/sqlite/open.ts'
+import { systemClock, systemIdentity } from './clock.ts'
+import { CommandError } from './exit.ts'
+
+/** The state directory, opened: what commands read, and what an engine of this process is built on. */
+export interface Local {
+  readonly stateDir: string
+  readonly store: Store
+  readonly logs: LogArchive
+  close(): Promise<void>
+}
+
+/**
+ * Opens the state directory.
+ * @param create  Makes it when it is not there; a command that only reads says that there is nothing instead.
+ */
+export async function openLocal(stateDir: string, create: boolean): Promise<Local> {
+  if (create) makeDirectory(stateDir)
+  else if (statSync(join(stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) {
+    const fix = 'run something first (kontroler run FILE), or name the directory with --state'
+    throw new CommandError('NO_STATE', `there is no state in ${stateDir}`, fix)
+  }
+  const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
+  return { stateDir, store, logs: createFilesystemLogs(stateDir), close: () => store.close() }
+}
+
+function makeDirectory(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new CommandError(
+      'STATE_NOT_WRITABLE',
+      `the state directory cannot be made: ${reason}`,
+      'give another with --state',
+    )
+  }
+}
+
+/** An engine on the laptop: SQLite, processes, the real clock. */
+export async function openEngine(
+  local: Local,
+  values: ValueSource,
+  notices: Notices,
+  settings: EngineSettings,
+): Promise<Engine> {
+  // The executor needs somebody to tell, and the engine needs the executor.
+  const observers: ((observation: Observation) => void)[] = []
+  const executor = createProcessExecutor({
+    stateDir: local.stateDir,
+    observe: observation => observers.forEach(observe => observe(observation)),
+  })
+  const engine = new Engine({
+    store: local.store,
+    executor,
+    clock: systemClock,
+    identity: systemIdentity,
+    values,
+    language: { compileExpression, compileTemplate, hasTemplate },
+    probe: localProbe,
+    notices,
+    me: { id: systemIdentity.id(), ...thisProcess(), seenAt: systemClock.now() },
+    settings,
+  })
+  observers.push(observation => engine.observe(observation))
+  await engine.open()
+  return engine
+}
+
+/** On one machine the process table knows who lives; a state directory is not shared between machines. */
+export const localProbe: EngineProbe = {
+  isAlive: engine =>
+    isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
+}
+
+function thisProcess(): { pid: number; processStart: string; bootId: string; host: string } {
+  return { pid: process.pid, processStart: processStart(process.pid), bootId: bootId(), host: hostname() }
+}
+
+/** Whether an engine that lives drives this run. */
+export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
+  if (run.owner === null) return false
+  const owner = (await store.engines()).find(({ id }) => id === run.owner)
+  return owner !== undefined && localProbe.isAlive(owner)
+}
+
+/**
+ * Finds the run that a person means: an id, a name, the beginning of either, or `@last`.
+ * @throws {CommandError} None or several.
+ */
+export async function findRun(store: Store, text: string): Promise<StoredRun> {
+  if (text === '@last') {
+    const [last] = (await store.runs({ limit: 1 })).items
+    if (last !== undefined) return last
+    throw new CommandError('UNKNOWN_RUN', 'nothing has run yet', 'kontroler run FILE')
+  }
+  const found = await store.runsLike(text, 10)
+  const exact = found.filter(({ id, name }) => id === text || name === text)
+  const [only, second] = exact.length > 0 ? exact : found
+  if (only === undefined)
+    throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+  if (second !== undefined && exact.length !== 1) {
+    const names = found.map(({ name, id }) => `${name} (${id})`).join(', ')
+    throw new CommandError(
+      'AMBIGUOUS_RUN',
+      `${text} may be any of: ${names}`,
+      'give more of the name, or the id',
+    )
+  }
+  return only
+}
+
+/** A typed failure of the world as a sentence and a way out. */
+export function storeTrouble(error: StoreError): CommandError {
+  const fixes: Partial<Record<StoreError['code'], string>> = {
+    DISK_FULL: 'free some space; nothing that was recorded is lost',
+    READ_ONLY: 'make the state directory writable, or give another with --state',
+    DATABASE_CORRUPT: 'restore a backup of the state directory; the damaged file was left as it is',
+    SCHEMA_TOO_NEW: 'use the newer kontroler that wrote it, or give another --state',
+    UNSUPPORTED_FILESYSTEM: 'put the state on a local disk with --state',
+    DATABASE_BUSY: 'another process holds the database for very long; try again',
+  }
+  return new CommandError(error.code, error.message, fixes[error.code] ?? 'see the message', 1)
+}

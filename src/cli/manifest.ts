@@ -1,0 +1,108 @@
+import type { Dag } from '../core/dag/dag.ts'
+import type { Json } from '../core/json.ts'
+import type { Problem } from '../core/problem.ts'
+import { contentHash, dagHash } from '../engine/dag-hash.ts'
+import type { Store } from '../ports/store.ts'
+import type { TaskLookup } from '../spec/dag-tasks.ts'
+import { readFiles } from '../spec/files.ts'
+import { type Loaded, loadDocuments } from '../spec/load.ts'
+import type { Input } from '../spec/read.ts'
+import { problemsAsJson, problemsAsText } from '../spec/report.ts'
+import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
+import type { Environment } from './settings.ts'
+import { painter } from './show/text.ts'
+
+const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
+
+/** Everything that files say, and the texts to show problems in. */
+export interface Manifest extends Loaded {
+  readonly inputs: readonly Input[]
+}
+
+/**
+ * Reads files and directories. DagTasks that no file holds are looked up in the store, when there is one.
+ */
+export async function readManifest(
+  files: readonly string[],
+  store: Store | null,
+  options: { readonly namespace?: string; readonly recursive?: boolean } = {},
+): Promise<Manifest> {
+  const { inputs, problems } = await readFiles(files, {
+    stdin: process.stdin,
+    recursive: options.recursive === true,
+  })
+  const namespace = options.namespace ?? 'default'
+  const loaded = await loadWithStore(inputs, namespace, store)
+  return { ...loaded, problems: [...problems, ...loaded.problems], inputs }
+}
+
+/** References are collected in a first pass and answered in a second, since the store answers later. */
+async function loadWithStore(
+  inputs: readonly Input[],
+  namespace: string,
+  store: Store | null,
+): Promise<Loaded> {
+  const asked = new Map<string, readonly [namespace: string, name: string, version: number]>()
+  const first = loadDocuments(inputs, {
+    namespace,
+    lookup: (space, name, version) => {
+      asked.set(`${space}/${name}/${version}`, [space, name, version])
+      return null
+    },
+  })
+  if (asked.size === 0 || store === null) return first
+  const answers = new Map<string, ReturnType<TaskLookup>>()
+  for (const [key, [space, name, version]] of asked) {
+    const spec = await store.dagTask(space, name, version)
+    if (spec !== null) answers.set(key, spec as unknown as DagTaskSpec)
+    else if ((await store.dagTaskVersions(space, name)).length > 0) answers.set(key, 'unknown version')
+  }
+  if (answers.size === 0) return first
+  const lookup: TaskLookup = (space, name, version) => answers.get(`${space}/${name}/${version}`) ?? null
+  return loadDocuments(inputs, { namespace, lookup })
+}
+
+/** Makes the DAGs and DagTasks of the files known to the store, so that runs, schedules and sub-DAGs find them. */
+export async function storeManifest(manifest: Manifest, store: Store, now: number): Promise<void> {
+  for (const { namespace, name, spec } of manifest.dagTasks) {
+    const content = spec as unknown as Json
+    await store.putDagTask(namespace, name, content, contentHash(content), now)
+  }
+  for (const { dag, at } of manifest.dags) await store.putDag(dag, dagHash(dag), at.file, now)
+}
+
+/** Shows problems on standard error. True when there is an error among them. */
+export function printProblems(
+  problems: readonly Problem[],
+  format: 'text' | 'json',
+  environment: Environment,
+  inputs: readonly Input[] = [],
+): boolean {
+  if (problems.length > 0) {
+    const paint = painter(environment.color)
+    const text =
+      format === 'json'
+        ? problemsAsJson(problems)
+        : problemsAsText(problems, { inputs, paint: (style, part) => paint(PROBLEM_STYLES[style], part) })
+    process.stderr.write(text)
+  }
+  return problems.some(({ severity }) => severity === 'error')
+}
+
+/** What this executor does not do of what the DAG asks for; each thing is said once, never silently left out. */
+export function ignoredNotes(
+  dag: Dag,
+  ignores: (work: Extract<Dag['tasks'][number]['work'], { kind: 'container' }>) => readonly string[],
+): readonly string[] {
+  const notes = new Map<string, string[]>()
+  for (const task of [...dag.tasks, ...dag.finally]) {
+    if (task.work.kind !== 'container') continue
+    for (const sentence of ignores(task.work))
+      notes.set(sentence, [...(notes.get(sentence) ?? []), task.name])
+  }
+  return [...notes].map(([sentence, tasks]) => {
+    const some =
+      tasks.length > 4 ? `${tasks.slice(0, 3).join(', ')} and ${tasks.length - 3} more` : tasks.join(', ')
+    return `note: ${sentence} (${some})`
+  })
+}

@@ -1,0 +1,56 @@
+import type { SecretRef } from '../core/dag/dag.ts'
+import type { ValueSource } from '../ports/secrets.ts'
+import { CommandError } from './exit.ts'
+
+/** Values of Secrets or ConfigMaps by `namespace/name/key`, namespace `*` for any. They live in memory only. */
+export type KeyedValues = ReadonlyMap<string, string>
+
+/** Looks in what was given on the command line first, then in the documents beside the DAG. */
+export function valueSource(
+  given: KeyedValues,
+  secrets: () => KeyedValues,
+  configMaps: () => KeyedValues,
+): ValueSource {
+  const find = (values: KeyedValues, namespace: string, ref: SecretRef): string | null =>
+    values.get(`${namespace}/${ref.name}/${ref.key}`) ?? null
+  return {
+    secret: (namespace, ref) => Promise.resolve(find(given, '*', ref) ?? find(secrets(), namespace, ref)),
+    configMap: (namespace, ref) => Promise.resolve(find(configMaps(), namespace, ref)),
+  }
+}
+
+/** `NAME=value` (key `secret`) or `NAME/KEY=value`; a value `@FILE` is read by the caller. */
+export function secretOptions(texts: readonly string[]): KeyedValues {
+  const values = new Map<string, string>()
+  for (const text of texts) {
+    const match = /^([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:\/([A-Za-z0-9._-]+))?=(.*)$/s.exec(text)
+    if (match === null) {
+      // The text may hold the secret itself, so it is not repeated.
+      throw new CommandError(
+        'BAD_OPTION',
+        'a --secret was not understood',
+        'write --secret NAME=value or NAME/KEY=value',
+      )
+    }
+    const [, name = '', key = 'secret', value = ''] = match
+    values.set(`*/${name}/${key}`, value)
+  }
+  return values
+}
+
+/** `NAME=value` texts as pairs. */
+export function assignments(option: string, texts: readonly string[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>()
+  for (const text of texts) {
+    const at = text.indexOf('=')
+    if (at < 1)
+      throw new CommandError('BAD_OPTION', `${option} ${text} has no value`, `write ${option} NAME=value`)
+    values.set(text.slice(0, at), text.slice(at + 1))
+  }
+  return values
+}
+
+/** Every value, for masking. */
+export function valuesIn(values: KeyedValues): readonly string[] {
+  return [...values.values()]
+}

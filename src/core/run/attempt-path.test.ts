@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { attemptPath, runPath, workspacePath } from './attempt-path.ts'
+
+test('plain names stay as they are, and an item of a fan-out is readable', () => {
+  assert.equal(attemptPath('0198c7-a', 'build', 1), 'runs/0198c7-a/build/1')
+  assert.equal(attemptPath('r', 'build[12]', 3), 'runs/r/build.12/3')
+})
+
+test('no id leads out of its folder', () => {
+  const segment = /^(?!\.\.?$)[a-z0-9_-]{1,200}(\.\d+)?~?$/u
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 900 }), fc.string({ unit: 'binary' }), (run, task) => {
+      for (const part of attemptPath(run, task, 1).split('/')) {
+        if (part !== '' && !/^\.\d+$/u.test(part)) assert.match(part, segment)
+      }
+      assert.ok(!attemptPath(run, task, 1).includes('//'))
+    }),
+  )
+  for (const id of ['..', '.', '../..', '/etc', 'a/../../b', 'a\0b', '%2e%2e', '～', 'C:\\x'])
+    assert.doesNotMatch(runPath(id).slice('runs/'.length), /\/|\.\.|\\|%|\0/u)
+})
+
+test('two ids never share a folder, even where case does not count', () => {
+  const key = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.stringMatching(/^[A-Za-z._~[\]/0-9-]{0,12}$/u),
+    fc.tuple(fc.constantFrom('a', 'b', 'a.1', 'A'), fc.nat(20)).map(([name, item]) => `${name}[${item}]`),
+  )
+  fc.assert(
+    fc.property(key, key, (a, b) => {
+      if (a !== b) assert.notEqual(attemptPath('r', a, 1).toLowerCase(), attemptPath('r', b, 1).toLowerCase())
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('no task shares its folder with the workspace', () => {
+  for (const task of ['workspace', 'workspace_', 'workspace[0]', 'Workspace'])
+    assert.ok(!`${attemptPath('r', task, 1)}/`.startsWith(`${workspacePath('r')}/`))
+})
+
+test('a name of any length fits a file system', () => {
+  const path = attemptPath('r', 'x'.repeat(3000), 1)
+  assert.ok(path.split('/').every(part => part.length <= 255))
+})

@@ -1,0 +1,38 @@
+/**
+ * Where the files of a run and of an attempt are kept, below the state directory. The names are made from ids only and
+ * hold nothing but `a-z 0-9 - _ . ~ /`, so no id can lead out of its folder, and two ids never share one: not even
+ * on a file system that takes `A` and `a` for the same.
+ *
+ * @example runPath('0198c7')              → 'runs/0198c7'
+ * @example attemptPath('0198c7', 'build[12]', 2) → 'runs/0198c7/build.12/2'
+ */
+export const attemptPath = (run: string, task: string, attempt: number): string =>
+  `${runPath(run)}/${taskName(task)}/${attempt}`
+
+/** Folder of everything a run keeps; its workspace is `workspace_` in there, a name that no task key maps to. */
+export const runPath = (run: string): string => `runs/${safeName(run)}`
+
+/** Folder that all tasks of a run share when its DAG asks for a workspace. */
+export const workspacePath = (run: string): string => `${runPath(run)}/workspace_`
+
+const ITEM = /^(.*)\[(\d+)\]$/su
+/** Most file systems allow 255 bytes in one name. */
+const NAME_LENGTH_MAX = 200
+
+/** `name[12]` becomes `name.12`: readable, and the point stands nowhere else. */
+function taskName(task: string): string {
+  const item = ITEM.exec(task)
+  return item === null ? safeName(task) : `${safeName(item[1] ?? '')}.${item[2] ?? ''}`
+}
+
+/** Every other character becomes `_` and four hex digits; what is too long for one name becomes nested folders. */
+function safeName(id: string): string {
+  let name = ''
+  for (let index = 0; index < id.length; index += 1) {
+    const unit = id[index] ?? ''
+    name += /[a-z0-9-]/u.test(unit) ? unit : `_${id.charCodeAt(index).toString(16).padStart(4, '0')}`
+  }
+  if (name === '') return '_'
+  const parts = name.match(new RegExp(`.{1,${NAME_LENGTH_MAX}}`, 'gu')) ?? []
+  return parts.join('~/')
+}

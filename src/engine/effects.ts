@@ -1,0 +1,309 @@
+import type { Dag, EnvSource } from '../core/dag/dag.ts'
+import { LIMITS } from '../core/limits.ts'
+import type { Problem } from '../core/problem.ts'
+import { childOutcome, childRunId, childTriggerKey } from '../core/run/child.ts'
+import { createRun } from '../core/run/create.ts'
+import type { Outcome, RunCreated, RunEvent } from '../core/run/events.ts'
+import { type AttemptInputs, attemptInputs, childParameters } from '../core/run/inputs.ts'
+import type { ReasonCode } from '../core/run/reasons.ts'
+import type { RunRequest } from '../core/run/requests.ts'
+import {
+  type RunState,
+  type TaskState,
+  isTerminal,
+  lastAttempt,
+  taskAt,
+  taskByKey,
+} from '../core/run/state.ts'
+import type { AttemptRef, AttemptSpec, Observation } from '../ports/executor.ts'
+import { StoreError } from '../ports/store.ts'
+import type { EngineParts } from './parts.ts'
+
+/** What effects need of the engine that owns them. */
+export interface EffectsHost {
+  readonly parts: EngineParts
+  now(): number
+  observe(observation: Observation): void
+  submit(dag: Dag, created: RunCreated): Promise<void>
+  adopt(run: string, owner: string | null): Promise<boolean>
+  request(run: string, request: RunRequest): Promise<Problem | null>
+}
+
+/**
+ * Makes durable intent true: starts, stops and forgets attempts, after the commit that says so. Nothing here is
+ * remembered for safety; `again` derives all of it from a state, and every step may be done twice.
+ */
+export class Effects {
+  readonly #host: EffectsHost
+  /** Runs that attempts of `dag` tasks wait for. */
+  readonly #children = new Map<string, AttemptRef>()
+  readonly #cleaning = new Set<Promise<void>>()
+
+  constructor(host: EffectsHost) {
+    this.#host = host
+  }
+
+  after(state: RunState, events: readonly RunEvent[], graceMs: number): void {
+    for (const event of events) {
+      switch (event.type) {
+        case 'attemptStarted':
+          this.#start(state, taskByKey(state, event.task))
+          break
+        case 'attemptStopping':
+          this.#stop(state, taskByKey(state, event.task), graceMs)
+          break
+        case 'attemptEnded':
+          this.#release(state, taskByKey(state, event.task), event.attempt)
+          break
+        case 'runSettled':
+          this.#runEnded(state)
+          break
+        default:
+      }
+    }
+  }
+
+  /** Wanted minus present, for a state that was read from the store. */
+  again(state: RunState, graceMs: number): void {
+    for (const index of state.work.live) {
+      const task = taskAt(state, index)
+      const attempt = lastAttempt(task)
+      if (attempt === undefined) continue
+      void this.#ensure(state, task, attempt.phase === 'stopping' ? graceMs : null)
+    }
+  }
+
+  stopAgain(state: RunState, graceMs: number): void {
+    for (const index of state.work.live) {
+      const task = taskAt(state, index)
+      if (lastAttempt(task)?.phase === 'stopping') this.#stop(state, task, graceMs)
+    }
+  }
+
+  /** Another run changed: if an attempt waits for it, see whether it has ended. */
+  async childMoved(run: string): Promise<void> {
+    const waiting = this.#children.get(run)
+    if (waiting === undefined) return
+    const row = await this.#host.parts.store.run(run)
+    if (row === null || !isTerminal(row.phase)) return
+    this.#children.delete(run)
+    this.#ended(waiting, childOutcome(row))
+  }
+
+  /** Settles when everything that finished runs left behind is gone. */
+  async cleaned(): Promise<void> {
+    await Promise.all(this.#cleaning)
+  }
+
+  async #ensure(state: RunState, task: TaskState, stopGraceMs: number | null): Promise<void> {
+    const { executor } = this.#host.parts
+    if (task.task.work.kind === 'container') {
+      const there = await executor.adopt(refOf(state, task))
+      // An attempt that is to end and was never started must never be.
+      if (stopGraceMs !== null) executor.stop(refOf(state, task), stopGraceMs)
+      else if (!there) this.#start(state, task)
+      return
+    }
+    if (stopGraceMs !== null) this.#stop(state, task, stopGraceMs)
+    else this.#start(state, task)
+  }
+
+  #start(state: RunState, task: TaskState): void {
+    const ref = refOf(state, task)
+    const work =
+      task.task.work.kind === 'dag'
+        ? this.#startChild(state, task, ref)
+        : this.#startContainer(state, task, ref)
+    work.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error)
+      this.#ended(ref, failure('startError', 'START_ERROR', message))
+    })
+  }
+
+  async #startContainer(state: RunState, task: TaskState, ref: AttemptRef): Promise<void> {
+    const { executor, language } = this.#host.parts
+    const inputs = attemptInputs(state, task, language)
+    if (!inputs.ok) return this.#ended(ref, failure('configError', 'EXPRESSION_ERROR', inputs.message))
+    const env = await this.#resolve(state, inputs.value)
+    if (!env.ok) return this.#ended(ref, failure('configError', env.reason, env.message))
+    const { created, dag } = state
+    const spec: AttemptSpec = {
+      ...ref,
+      namespace: created.namespace,
+      dag: created.dag,
+      runName: created.name,
+      work: inputs.value.work,
+      env: env.env,
+      secretNames: env.secretNames,
+      outputs: task.task.outputs,
+      workspace: dag.workspace !== null,
+      workdir: created.workdir,
+    }
+    executor.start(spec)
+  }
+
+  async #resolve(state: RunState, inputs: AttemptInputs): Promise<Resolved> {
+    const env: { name: string; value: string }[] = []
+    const secretNames: string[] = []
+    for (const { name, source } of inputs.env) {
+      const value = await this.#valueOf(state.created.namespace, source)
+      if (value === null) {
+        if (source.kind === 'pod' || source.kind === 'text' || source.optional) continue
+        return { ok: false, ...missing(source, name) }
+      }
+      env.push({ name, value })
+      if (source.kind === 'secret') secretNames.push(name)
+    }
+    return { ok: true, env, secretNames }
+  }
+
+  async #valueOf(namespace: string, source: EnvSource): Promise<string | null> {
+    const { values } = this.#host.parts
+    switch (source.kind) {
+      case 'text':
+        return source.value
+      case 'secret':
+        return await values.secret(namespace, source.secret)
+      case 'configMap':
+        return await values.configMap(namespace, source.configMap)
+      case 'pod':
+        return null
+    }
+  }
+
+  async #startChild(state: RunState, task: TaskState, ref: AttemptRef): Promise<void> {
+    const { store, language } = this.#host.parts
+    const { work } = task.task
+    if (work.kind !== 'dag') return
+    const child = childRunId(ref.run, ref.task, ref.attempt)
+    const there = await store.run(child)
+    if (there === null) {
+      const dag = await store.dag(state.created.namespace, work.dag)
+      if (dag === null) {
+        return this.#ended(ref, failure('configError', 'CONFIG_ERROR', `there is no DAG ${work.dag}`))
+      }
+      if ((await this.#depth(state)) >= LIMITS.nestingMax) {
+        const message = `runs are nested ${LIMITS.nestingMax} deep; a DAG that runs itself never ends`
+        return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
+      }
+      const parameters = childParameters(state, task, language)
+      if (!parameters.ok)
+        return this.#ended(ref, failure('configError', 'EXPRESSION_ERROR', parameters.message))
+      const created = createRun(
+        {
+          run: child,
+          name: `${state.created.name}-${ref.task.replace(/[^a-z0-9-]/g, '-')}`,
+          dag: dag.dag,
+          dagHash: dag.hash,
+          parameters: parameters.value,
+          labels: {},
+          trigger: { kind: 'dag', key: childTriggerKey(ref.run, ref.task, ref.attempt) },
+          parent: ref,
+          workdir: state.created.workdir,
+        },
+        this.#host.now(),
+      )
+      if (!created.ok) {
+        const message = created.problems.map(problem => problem.message).join('; ')
+        return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
+      }
+      this.#children.set(child, ref)
+      await this.#host.submit(dag.dag, created.value).catch((error: unknown) => {
+        if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
+      })
+    }
+    await this.#followChild(child, ref)
+  }
+
+  /** The child is in the store: it is watched to its end, and driven here when nobody else drives it. */
+  async #followChild(child: string, ref: AttemptRef): Promise<void> {
+    const { store, probe, me } = this.#host.parts
+    this.#children.set(child, ref)
+    this.#host.observe({ kind: 'running', ref, at: this.#host.now(), handle: { run: child } })
+    const row = await store.run(child)
+    if (row === null) return
+    if (isTerminal(row.phase)) return await this.childMoved(child)
+    const owner = (await store.engines()).find(({ id }) => id === row.owner)
+    if (row.owner !== me.id && (owner === undefined || !probe.isAlive(owner)))
+      await this.#host.adopt(child, row.owner)
+  }
+
+  async #depth(state: RunState): Promise<number> {
+    let depth = 1
+    for (
+      let parent = state.created.parent?.run ?? null;
+      parent !== null && depth <= LIMITS.nestingMax;
+      depth += 1
+    ) {
+      parent = (await this.#host.parts.store.run(parent))?.parentRun ?? null
+    }
+    return depth
+  }
+
+  #stop(state: RunState, task: TaskState, graceMs: number): void {
+    const ref = refOf(state, task)
+    if (task.task.work.kind === 'container') return this.#host.parts.executor.stop(ref, graceMs)
+    const child = childRunId(ref.run, ref.task, ref.attempt)
+    void this.#stopChild(child, ref).catch((error: unknown) => {
+      this.#host.parts.notices.trouble?.('INTERNAL_ERROR', String(error), ref.run)
+    })
+  }
+
+  async #stopChild(child: string, ref: AttemptRef): Promise<void> {
+    const by = `run ${ref.run}`
+    const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally: false })
+    if (problem?.code === 'UNKNOWN_RUN')
+      this.#ended(ref, failure('cancelled', 'CANCELLED', 'it had not started'))
+    else await this.#followChild(child, ref)
+  }
+
+  #release(state: RunState, task: TaskState, attempt: number): void {
+    if (task.task.work.kind !== 'container') return
+    this.#host.parts.executor.release({ run: state.created.run, task: task.key, attempt })
+  }
+
+  #runEnded(state: RunState): void {
+    const { created } = state
+    const { executor, notices } = this.#host.parts
+    executor
+      .endRun(created.run, { removeWorkspace: state.dag.workspace !== null })
+      .catch((error: unknown) => {
+        notices.trouble?.('START_ERROR', `cleaning up after the run: ${String(error)}`, created.run)
+      })
+    void this.childMoved(created.run)
+  }
+
+  #ended(ref: AttemptRef, outcome: Outcome): void {
+    this.#host.observe({ kind: 'ended', ref, at: this.#host.now(), outcome })
+  }
+}
+
+type Resolved =
+  | { readonly ok: true; readonly env: { name: string; value: string }[]; readonly secretNames: string[] }
+  | { readonly ok: false; readonly reason: ReasonCode; readonly message: string }
+
+function missing(
+  source: Extract<EnvSource, { kind: 'secret' | 'configMap' }>,
+  name: string,
+): { readonly reason: ReasonCode; readonly message: string } {
+  if (source.kind === 'secret') {
+    const { secret } = source
+    return {
+      reason: 'SECRET_MISSING',
+      message: `${name}: there is no Secret ${secret.name} with a key ${secret.key}`,
+    }
+  }
+  const { configMap } = source
+  return {
+    reason: 'CONFIG_MISSING',
+    message: `${name}: there is no ConfigMap ${configMap.name} with a key ${configMap.key}`,
+  }
+}
+
+function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome {
+  return { kind, reason, exitCode: null, signal: null, message, outputs: {} }
+}
+
+function refOf(state: RunState, task: TaskState): AttemptRef {
+  return { run: state.created.run, task: task.key, attempt: task.attempts.length }
+}

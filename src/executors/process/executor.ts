@@ -1,0 +1,150 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { attemptPath, runPath, workspacePath } from '../../core/run/attempt-path.ts'
+import type { ContainerWork } from '../../core/dag/dag.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { AttemptRef, AttemptSpec, Executor, Observation, Observe } from '../../ports/executor.ts'
+import { Attempt } from './attempt.ts'
+import { ignoredOf } from './ignored.ts'
+import type { Place } from './launch.ts'
+import { bootId, descendants, signal } from './processes.ts'
+import { codeOf, readRecord } from './record.ts'
+
+export interface ProcessExecutorOptions {
+  /** Made when it is not there, for its owner only. */
+  readonly stateDir: string
+  readonly observe: Observe
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** The POSIX shell that runs the launcher. Default `/bin/sh`. */
+  readonly shell?: readonly string[]
+}
+
+/**
+ * Runs attempts as processes of this machine. Whether an attempt was started, by whom, and how it ended is kept in its
+ * folder and nowhere else (`docs/adr/0003-process-start.md`), so any number of these may look after the same
+ * attempts, one after the other or at once.
+ */
+export const createProcessExecutor = (options: ProcessExecutorOptions): Executor =>
+  new ProcessExecutor(options)
+
+/** How long `endRun` waits for processes that have been sent KILL, and how often it looks. */
+const END_ROUNDS_MAX = 250
+const END_ROUND_MS = 20
+
+class ProcessExecutor implements Executor {
+  readonly name = 'process'
+  readonly #place: Place
+  readonly #observe: Observe
+  readonly #clock: Clock
+  /** Attempts that are looked after; an ended one is not, as its folder tells. */
+  readonly #attempts = new Map<string, Attempt>()
+  readonly #pending = new Set<Promise<void>>()
+  #closed = false
+
+  constructor(options: ProcessExecutorOptions) {
+    mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
+    this.#place = {
+      state: realpathSync(options.stateDir),
+      boot: bootId(),
+      shell: options.shell ?? ['/bin/sh'],
+      umask: process.umask().toString(8).padStart(4, '0'),
+    }
+    this.#observe = options.observe
+    this.#clock = options.clock ?? machineClock
+  }
+
+  ignores(work: ContainerWork): readonly string[] {
+    return ignoredOf(work)
+  }
+
+  start(spec: AttemptSpec): void {
+    this.#attempt(spec).start(spec)
+  }
+
+  async adopt(ref: AttemptRef): Promise<boolean> {
+    if (readRecord(this.#folder(ref)).kind === 'none') return false
+    this.#attempt(ref).adopt()
+    return true
+  }
+
+  stop(ref: AttemptRef, graceMs: number): void {
+    this.#attempt(ref).stop(graceMs)
+  }
+
+  /** The record stays as a tombstone until the run is removed: it is what holds back a launcher that comes late. */
+  release(ref: AttemptRef): void {
+    const folder = this.#folder(ref)
+    for (const file of ['output', 'script', 'stop', 'refused', 'intent'])
+      this.#keep(rm(join(folder, file), { force: true, recursive: true }))
+  }
+
+  async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
+    const folder = join(this.#place.state, runPath(run))
+    for (let round = 0; round < END_ROUNDS_MAX; round += 1) {
+      const left = descendants(folder, null)
+      if (left.length === 0) break
+      for (const { pid } of left) signal(pid, 'SIGKILL')
+      await new Promise<void>(resolve => this.#clock.after(END_ROUND_MS, resolve))
+    }
+    if (options.removeWorkspace)
+      await rm(join(this.#place.state, workspacePath(run)), { recursive: true, force: true })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const busy = [...this.#attempts.values()].map(attempt => attempt.close())
+    this.#attempts.clear()
+    await Promise.all([...busy, ...this.#pending])
+  }
+
+  #attempt(ref: AttemptRef): Attempt {
+    if (this.#closed) throw new Error('the process executor is closed')
+    const folder = this.#folder(ref)
+    const known = this.#attempts.get(folder)
+    if (known !== undefined) return known
+    const attempt = new Attempt({
+      ref: { run: ref.run, task: ref.task, attempt: ref.attempt },
+      folder,
+      place: this.#place,
+      clock: this.#clock,
+      report: observation => this.#report(folder, observation),
+    })
+    this.#attempts.set(folder, attempt)
+    return attempt
+  }
+
+  #folder(ref: AttemptRef): string {
+    if (!Number.isSafeInteger(ref.attempt) || ref.attempt < 1) throw new Error(`no attempt ${ref.attempt}`)
+    return join(this.#place.state, attemptPath(ref.run, ref.task, ref.attempt))
+  }
+
+  #report(folder: string, observation: Observation): void {
+    if (observation.kind === 'ended') this.#attempts.delete(folder)
+    queueMicrotask(() => {
+      if (!this.#closed) this.#observe(observation)
+    })
+  }
+
+  #keep(removal: Promise<void>): void {
+    const settled = removal
+      .catch((error: unknown) => {
+        // What cannot be removed is removed with the run.
+        if (codeOf(error) === '') throw error
+      })
+      .finally(() => this.#pending.delete(settled))
+    this.#pending.add(settled)
+  }
+}
+
+const machineClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, call) {
+    const timer = setTimeout(call, delayMs)
+    return () => clearTimeout(timer)
+  },
+  soon(call) {
+    setImmediate(call)
+  },
+}

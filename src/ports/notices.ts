@@ -1,0 +1,20 @@
+import type { RunEvent } from '../core/run/events.ts'
+import type { RunState } from '../core/run/state.ts'
+
+/** What an engine tells whoever shows or forwards it. Everything here is durable when it is told. */
+export interface Notices {
+  /** Facts that were appended by this engine, or seen to have been appended by another. */
+  events?(state: RunState, events: readonly RunEvent[]): void
+  /** The world failed; the engine goes on and tries again. `code` is stable. */
+  trouble?(code: string, message: string, run: string | null): void
+}
+
+/** Says whether a process that called itself an engine still lives. */
+export interface EngineProbe {
+  isAlive(engine: {
+    readonly pid: number
+    readonly processStart: string
+    readonly bootId: string
+    readonly host: string
+  }): boolean
+}

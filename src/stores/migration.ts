@@ -1,0 +1,13 @@
+/** Databases that a migration is written for. */
+export type Dialect = 'sqlite'
+
+/**
+ * One step of the schema. A published step never changes (its checksum is recorded in every database); what is to
+ * be different comes as the next number.
+ */
+export interface Migration {
+  readonly number: number
+  readonly name: string
+  /** Statements in order, each one text; all of a step run in one transaction. */
+  readonly sql: Readonly<Record<Dialect, readonly string[]>>
+}

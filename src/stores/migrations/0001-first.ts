@@ -1,0 +1,208 @@
+import type { Migration } from '../migration.ts'
+
+/** Runs with their logs and rows, DAG versions, engines, schedules and the feed. */
+export const first: Migration = {
+  number: 1,
+  name: 'first',
+  sql: { sqlite: [...runTables(), ...houseTables(), ...sqliteGuards()] },
+}
+
+/**
+ * Every index for pages of runs leads with what they are filtered by and then the phase: a page reads one stream
+ * per phase in order of time and merges them, so one index serves both "all" and "those that failed".
+ */
+function runTables(): string[] {
+  return [
+    `CREATE TABLE run (
+  id TEXT NOT NULL PRIMARY KEY,
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  dag_hash TEXT NOT NULL,
+  name TEXT NOT NULL,
+  phase TEXT NOT NULL CHECK (phase IN ('queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled')),
+  reason TEXT,
+  message TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  labels TEXT NOT NULL,
+  parent_run TEXT,
+  continues TEXT,
+  created_at BIGINT NOT NULL,
+  started_at BIGINT,
+  ended_at BIGINT,
+  tasks_done INTEGER NOT NULL,
+  tasks_total INTEGER NOT NULL,
+  version BIGINT NOT NULL CHECK (version > 0),
+  owner TEXT
+)`,
+    'CREATE INDEX run_phase ON run (phase, created_at, id)',
+    'CREATE INDEX run_namespace ON run (namespace, phase, created_at, id)',
+    'CREATE INDEX run_dag ON run (dag, phase, created_at, id)',
+    'CREATE INDEX run_namespace_dag ON run (namespace, dag, phase, created_at, id)',
+    'CREATE INDEX run_parent ON run (parent_run, phase, created_at, id) WHERE parent_run IS NOT NULL',
+    'CREATE INDEX run_name ON run (name, created_at, id)',
+    `CREATE INDEX run_unsettled ON run (created_at, id) WHERE phase IN ('queued', 'running', 'paused')`,
+    `CREATE TABLE run_label (
+  run TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  PRIMARY KEY (run, key)
+) WITHOUT ROWID`,
+    'CREATE INDEX run_label_page ON run_label (key, value, phase, created_at, run, namespace, dag)',
+    `CREATE TABLE trigger_key (
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  key TEXT NOT NULL,
+  run TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (namespace, dag, kind, key)
+) WITHOUT ROWID`,
+    `CREATE TABLE event (
+  run TEXT NOT NULL,
+  seq BIGINT NOT NULL CHECK (seq > 0),
+  body TEXT NOT NULL,
+  PRIMARY KEY (run, seq)
+)`,
+    `CREATE TABLE task (
+  run TEXT NOT NULL,
+  idx BIGINT NOT NULL,
+  task TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT,
+  message TEXT,
+  attempts INTEGER NOT NULL,
+  exit_code INTEGER,
+  started_at BIGINT,
+  ended_at BIGINT,
+  PRIMARY KEY (run, idx)
+) WITHOUT ROWID`,
+    'CREATE INDEX task_state ON task (run, state, idx)',
+    `CREATE TABLE attempt (
+  run TEXT NOT NULL,
+  task TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  phase TEXT NOT NULL,
+  pool TEXT,
+  started_at BIGINT NOT NULL,
+  running_at BIGINT,
+  ended_at BIGINT,
+  outcome TEXT,
+  reason TEXT,
+  exit_code INTEGER,
+  message TEXT,
+  handle TEXT NOT NULL,
+  PRIMARY KEY (run, task, attempt)
+) WITHOUT ROWID`,
+    `CREATE INDEX attempt_pool ON attempt (pool) WHERE pool IS NOT NULL AND phase <> 'ended'`,
+  ]
+}
+
+function houseTables(): string[] {
+  return [
+    `CREATE TABLE feed (
+  seq BIGINT NOT NULL PRIMARY KEY,
+  run TEXT NOT NULL,
+  version BIGINT NOT NULL
+) WITHOUT ROWID`,
+    'CREATE INDEX feed_run ON feed (run)',
+    'CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL) WITHOUT ROWID',
+    `INSERT INTO counter (name, value) VALUES ('feed', 0)`,
+    'CREATE TABLE removed_run (run TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID',
+    `CREATE TABLE dag (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  current_version INTEGER NOT NULL,
+  suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)),
+  removed_at BIGINT,
+  PRIMARY KEY (namespace, name)
+)`,
+    `CREATE TABLE dag_version (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version > 0),
+  hash TEXT NOT NULL,
+  body TEXT NOT NULL,
+  source TEXT,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (namespace, name, version),
+  UNIQUE (hash, namespace, name),
+  FOREIGN KEY (namespace, name) REFERENCES dag (namespace, name)
+)`,
+    `CREATE TABLE dag_task (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version > 0),
+  hash TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (namespace, name, version),
+  UNIQUE (namespace, name, hash)
+)`,
+    `CREATE TABLE engine (
+  id TEXT NOT NULL PRIMARY KEY,
+  pid BIGINT NOT NULL,
+  process_start TEXT NOT NULL,
+  boot_id TEXT NOT NULL,
+  host TEXT NOT NULL,
+  seen_at BIGINT NOT NULL
+)`,
+    `CREATE TABLE schedule (
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  high_water BIGINT NOT NULL,
+  PRIMARY KEY (namespace, dag)
+) WITHOUT ROWID`,
+    `CREATE TABLE skip (
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  from_at BIGINT NOT NULL,
+  to_at BIGINT NOT NULL,
+  count BIGINT NOT NULL,
+  reason TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  PRIMARY KEY (namespace, dag, to_at, from_at, reason)
+) WITHOUT ROWID`,
+  ]
+}
+
+/**
+ * What even a bug above must not break. An append moves the version first and then writes the events up to it, so
+ * "no event beyond the version" together with "the version of a settled run is fixed" closes its log.
+ */
+function sqliteGuards(): string[] {
+  const settled = `('succeeded', 'failed', 'cancelled')`
+  const settledTask = `('succeeded', 'failed', 'skipped', 'upstreamFailed', 'cancelled')`
+  const guard = (name: string, on: string, when: string): string =>
+    `CREATE TRIGGER ${name} BEFORE ${on} FOR EACH ROW WHEN ${when}\n` +
+    `BEGIN SELECT RAISE(ABORT, '${name.replaceAll('_', ' ')}'); END`
+  return [
+    guard(
+      'settled_run_never_changes',
+      'UPDATE OF phase, version ON run',
+      `OLD.phase IN ${settled} AND (NEW.phase <> OLD.phase OR NEW.version <> OLD.version)`,
+    ),
+    guard('version_never_shrinks', 'UPDATE OF version ON run', 'NEW.version < OLD.version'),
+    guard('unsettled_run_stays', 'DELETE ON run', `OLD.phase NOT IN ${settled}`),
+    guard(
+      'event_is_within_the_version',
+      'INSERT ON event',
+      'NOT EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND version >= NEW.seq)',
+    ),
+    guard('event_never_changes', 'UPDATE ON event', 'TRUE'),
+    guard('log_stays_with_its_run', 'DELETE ON event', 'EXISTS (SELECT 1 FROM run WHERE id = OLD.run)'),
+    guard(
+      'settled_task_never_changes',
+      'UPDATE OF state ON task',
+      `OLD.state IN ${settledTask} AND NEW.state <> OLD.state`,
+    ),
+    guard(
+      'ended_attempt_never_changes',
+      'UPDATE OF phase ON attempt',
+      `OLD.phase = 'ended' AND NEW.phase <> 'ended'`,
+    ),
+  ]
+}

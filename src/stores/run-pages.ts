@@ -1,0 +1,168 @@
+import { type Kysely, sql } from 'kysely'
+import type { RunPhase } from '../core/run/rows.ts'
+import type { Page, RunQuery, StoredRun } from '../ports/store.ts'
+import { cursorOf, type Place, placeOf, within } from './cursor.ts'
+import { storedRun } from './rows.ts'
+import type { Tables } from './tables.ts'
+
+const RUNS_DEFAULT = 50
+const RUNS_MAX = 500
+/** A prefix with fewer matches than this is answered from the indexes of ids and names alone. */
+const LIKE_MAX = 1_000
+/** Enough to tell which of several labels is the rarest. */
+const LABEL_COUNT_MAX = 1_000
+const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
+
+/** One page of runs, newest first. */
+export async function runs(db: Kysely<Tables>, query: RunQuery): Promise<Page<StoredRun>> {
+  const limit = within(query.limit, RUNS_DEFAULT, RUNS_MAX)
+  if (query.phases?.length === 0) return { items: [], next: null }
+  // One row more than the limit says whether there is a next page.
+  const rows = await runsQuery(db, query, await rarestLabel(db, query), limit + 1).execute()
+  const items = rows.slice(0, limit).map(storedRun)
+  const last = items.at(-1)
+  return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.createdAt, last.id) : null }
+}
+
+/**
+ * One ordered stream per phase, merged by the database: each is a range of one index, so a page costs what it shows,
+ * however many runs there are.
+ *
+ * @param label  The label whose index leads; null to lead with the runs' own.
+ */
+export function runsQuery(db: Kysely<Tables>, query: RunQuery, label: string | null, limit: number) {
+  if (label === null)
+    return newest(
+      phases(query).map(phase => runStream(db, query, phase)),
+      limit,
+    )
+  const page = newest(
+    phases(query).map(phase => labelStream(db, query, phase, label)),
+    limit,
+  )
+  return db
+    .selectFrom(page.as('page'))
+    .innerJoin('run', 'run.id', 'page.id')
+    .selectAll('run')
+    .orderBy('page.created_at', 'desc')
+    .orderBy('page.id', 'desc')
+}
+
+function phases(query: RunQuery): readonly RunPhase[] {
+  return query.phases === undefined ? PHASES : PHASES.filter(phase => query.phases?.includes(phase))
+}
+
+function runStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase) {
+  let rows = db.selectFrom('run').selectAll('run').where('phase', '=', phase)
+  if (query.namespace !== undefined) rows = rows.where('namespace', '=', query.namespace)
+  if (query.dag !== undefined) rows = rows.where('dag', '=', query.dag)
+  if (query.parentRun !== undefined) rows = rows.where('parent_run', '=', query.parentRun)
+  if (query.createdFrom !== undefined) rows = rows.where('created_at', '>=', query.createdFrom)
+  if (query.createdBefore !== undefined) rows = rows.where('created_at', '<', query.createdBefore)
+  const place = placeIn(query)
+  if (place !== null)
+    rows = rows.where(eb => eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(place.at, place.id)))
+  for (const label of Object.entries(query.labels ?? {})) rows = rows.where(hasLabel('run.id', label))
+  return rows
+}
+
+/** Ids of runs with a label, from the labels' own index, which repeats what runs are filtered and sorted by. */
+function labelStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase, label: string) {
+  const { [label]: value = '', ...others } = query.labels ?? {}
+  let rows = db
+    .selectFrom('run_label')
+    .select(['created_at', 'run as id'])
+    .where('key', '=', label)
+    .where('value', '=', value)
+    .where('phase', '=', phase)
+  if (query.namespace !== undefined) rows = rows.where('namespace', '=', query.namespace)
+  if (query.dag !== undefined) rows = rows.where('dag', '=', query.dag)
+  if (query.createdFrom !== undefined) rows = rows.where('created_at', '>=', query.createdFrom)
+  if (query.createdBefore !== undefined) rows = rows.where('created_at', '<', query.createdBefore)
+  const place = placeIn(query)
+  if (place !== null)
+    rows = rows.where(eb => eb(eb.refTuple('created_at', 'run'), '<', eb.tuple(place.at, place.id)))
+  for (const other of Object.entries(others)) rows = rows.where(hasLabel('run_label.run', other))
+  return rows
+}
+
+function hasLabel(run: 'run.id' | 'run_label.run', [key, value]: readonly [string, string]) {
+  return sql<boolean>`EXISTS (SELECT 1 FROM run_label AS l
+    WHERE l.run = ${sql.ref(run)} AND l.key = ${key} AND l.value = ${value})`
+}
+
+/** Merges streams of which there is at least one, newest first. */
+function newest<Stream extends Mergeable<Stream>>(streams: readonly Stream[], limit: number): Stream {
+  const [first, ...others] = streams
+  if (first === undefined) throw new Error('nothing to merge')
+  return others
+    .reduce((merged, stream) => merged.unionAll(stream), first)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+}
+
+interface Mergeable<Stream> {
+  unionAll(stream: Stream): Stream
+  orderBy(column: 'created_at' | 'id', direction: 'desc'): Stream
+  limit(limit: number): Stream
+}
+
+function placeIn(query: RunQuery): Place | null {
+  return query.after === undefined ? null : placeOf(query.after)
+}
+
+/**
+ * The label that narrows most, counted up to a bound; null where there is none, or where the children of one run are
+ * asked for, which are fewer than any label's runs.
+ */
+async function rarestLabel(db: Kysely<Tables>, query: RunQuery): Promise<string | null> {
+  const labels = Object.entries(query.labels ?? {})
+  if (query.parentRun !== undefined) return null
+  if (labels.length < 2) return labels[0]?.[0] ?? null
+  let rarest: { readonly key: string; readonly count: number } | null = null
+  for (const [key, value] of labels) {
+    const some = db.selectFrom('run_label').select('run').where('key', '=', key).where('value', '=', value)
+    const { count } = await db
+      .selectFrom(some.limit(LABEL_COUNT_MAX).as('some'))
+      .select(eb => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    if (rarest === null || Number(count) < rarest.count) rarest = { key, count: Number(count) }
+  }
+  return rarest?.key ?? null
+}
+
+/** Runs whose id or name starts with a text, newest first. */
+export async function runsLike(
+  db: Kysely<Tables>,
+  prefix: string,
+  limit: number,
+): Promise<readonly StoredRun[]> {
+  const most = within(limit, limit, RUNS_MAX)
+  const beyond = `${prefix}\u{10ffff}`
+  const starts = (column: 'id' | 'name') =>
+    db.selectFrom('run').select('id').where(column, '>=', prefix).where(column, '<', beyond).limit(LIKE_MAX)
+  const few = await Promise.all([starts('id').execute(), starts('name').execute()])
+  const matches = few.some(rows => rows.length === LIKE_MAX)
+    ? // So many that the newest of them are near the top of all runs.
+      newest(
+        PHASES.map(phase =>
+          runStream(db, {}, phase).where(eb =>
+            eb.or(
+              (['id', 'name'] as const).map(column =>
+                eb.and([eb(column, '>=', prefix), eb(column, '<', beyond)]),
+              ),
+            ),
+          ),
+        ),
+        most,
+      )
+    : db
+        .selectFrom('run')
+        .selectAll()
+        .where('id', 'in', [...new Set(few.flat().map(row => row.id)), ''])
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(most)
+  return (await matches.execute()).map(storedRun)
+}

@@ -1,0 +1,169 @@
+/**
+ * The tables as kysely sees them; the text that makes them is in `migrations/`, the result in `schema.sql`.
+ * Only types that SQLite and PostgreSQL share: ids TEXT, times in milliseconds, JSON as TEXT, booleans 0 or 1.
+ */
+export interface Tables {
+  run: RunTable
+  run_label: RunLabelTable
+  trigger_key: TriggerKeyTable
+  event: EventTable
+  task: TaskTable
+  attempt: AttemptTable
+  feed: FeedTable
+  counter: CounterTable
+  removed_run: RemovedRunTable
+  dag: DagTable
+  dag_version: DagVersionTable
+  dag_task: DagTaskTable
+  engine: EngineTable
+  schedule: ScheduleTable
+  skip: SkipTable
+}
+
+export interface RunTable {
+  id: string
+  namespace: string
+  dag: string
+  dag_hash: string
+  name: string
+  phase: string
+  reason: string | null
+  message: string
+  /** JSON of the whole trigger; its key is unique in `trigger_key`. */
+  cause: string
+  labels: string
+  parent_run: string | null
+  continues: string | null
+  created_at: number
+  started_at: number | null
+  ended_at: number | null
+  tasks_done: number
+  tasks_total: number
+  version: number
+  owner: string | null
+}
+
+/** Repeats what lists filter and sort by, so that a page by label is read from one index. */
+export interface RunLabelTable {
+  run: string
+  key: string
+  value: string
+  phase: string
+  created_at: number
+  namespace: string
+  dag: string
+}
+
+/** Outlives its run: a key never gives a second run, not even after the first was removed. */
+export interface TriggerKeyTable {
+  namespace: string
+  dag: string
+  kind: string
+  key: string
+  run: string
+  created_at: number
+}
+
+export interface EventTable {
+  run: string
+  seq: number
+  body: string
+}
+
+export interface TaskTable {
+  run: string
+  idx: number
+  task: string
+  state: string
+  reason: string | null
+  message: string | null
+  attempts: number
+  exit_code: number | null
+  started_at: number | null
+  ended_at: number | null
+}
+
+export interface AttemptTable {
+  run: string
+  task: string
+  attempt: number
+  phase: string
+  pool: string | null
+  started_at: number
+  running_at: number | null
+  ended_at: number | null
+  outcome: string | null
+  reason: string | null
+  exit_code: number | null
+  message: string | null
+  handle: string
+}
+
+export interface FeedTable {
+  seq: number
+  run: string
+  version: number
+}
+
+/** Numbers given out under a row lock, so that their order is the order of the commits. */
+export interface CounterTable {
+  name: string
+  value: number
+}
+
+/** Runs that are gone for every reader while their rows are still being deleted in slices. */
+export interface RemovedRunTable {
+  run: string
+}
+
+export interface DagTable {
+  namespace: string
+  name: string
+  current_version: number
+  suspended: number
+  removed_at: number | null
+}
+
+export interface DagVersionTable {
+  namespace: string
+  name: string
+  version: number
+  hash: string
+  body: string
+  source: string | null
+  created_at: number
+}
+
+export interface DagTaskTable {
+  namespace: string
+  name: string
+  version: number
+  hash: string
+  spec: string
+  created_at: number
+}
+
+export interface EngineTable {
+  id: string
+  pid: number
+  process_start: string
+  boot_id: string
+  host: string
+  seen_at: number
+}
+
+export interface ScheduleTable {
+  namespace: string
+  dag: string
+  high_water: number
+}
+
+export interface SkipTable {
+  namespace: string
+  dag: string
+  from_at: number
+  to_at: number
+  count: number
+  reason: string
+  at: number
+}
