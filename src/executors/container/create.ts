@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Outcome } from '../../core/run/events.ts'
 import type { AttemptSpec } from '../../ports/executor.ts'
 import { createBody, imageName } from './body.ts'
@@ -21,8 +22,9 @@ export interface MakerOptions {
   readonly progress: (message: string, run: string) => void
 }
 
-/** Rounds of create until a container that comes and goes under the same name is somebody else's fault. */
-const ROUNDS_MAX = 20
+/** Rounds of create while another engine's container of the same name is about to be there, and the time between. */
+const ROUNDS_MAX = 500
+const ROUND_MS = 20
 
 /** Makes containers that are not started. Doing so twice gives the same one, and a container by itself does nothing. */
 export class ContainerMaker {
@@ -75,7 +77,7 @@ export class ContainerMaker {
     const { engine, state } = this.#options
     const found = await engine.inspect(containerName(state, spec))
     if (found !== null) return isOf(found, state, spec) ? found : this.#taken(spec)
-    if (error.status === 409) return null
+    if (error.status === 409) return await pause(signal)
     if (error.status !== 404) throw error
     if (policy === 'Never') return imageError(`${spec.work.image} is not there, and imagePullPolicy is Never`)
     await this.#pull(spec, signal)
@@ -150,6 +152,11 @@ const made = (id: string): ContainerState => ({
   command: '',
   stopSignal: 'SIGTERM',
 })
+
+const pause = async (signal: AbortSignal): Promise<null> => {
+  await delay(ROUND_MS, undefined, { signal })
+  return null
+}
 
 function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

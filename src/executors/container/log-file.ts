@@ -10,6 +10,8 @@ import { join } from 'node:path'
 export class LogFile {
   readonly #file: FileHandle
   #position = 0
+  /** Bytes that this very writer has put there. */
+  #written = 0
 
   private constructor(file: FileHandle) {
     this.#file = file
@@ -20,15 +22,15 @@ export class LogFile {
     return new LogFile(await open(join(folder, 'log'), O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600))
   }
 
-  get bytes(): number {
-    return this.#position
-  }
-
+  /** What was written by an earlier pass is passed over. */
   async write(bytes: Buffer): Promise<void> {
-    for (let done = 0; done < bytes.length; ) {
+    let done = Math.min(bytes.length, Math.max(0, this.#written - this.#position))
+    this.#position += done
+    while (done < bytes.length) {
       const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#position)
       done += bytesWritten
       this.#position += bytesWritten
+      this.#written = this.#position
     }
   }
 

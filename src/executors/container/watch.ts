@@ -8,8 +8,6 @@ import { engineLogFile } from './place.ts'
 /** How often a container of Podman is looked at: its own `wait` looks only now and then. */
 const POLL_MS_MIN = 5
 const POLL_MS_MAX = 100
-/** A log up to this size is read a second time at the end, so that nothing rests on how a stream was closed. */
-const READ_AGAIN_BYTES_MAX = 4 * 1024 * 1024
 /** How long a log may take to be closed after the end of its container. */
 const CLOSING_MS_MAX = 10_000
 
@@ -47,11 +45,15 @@ export class ContainerWatch {
       })
   }
 
-  /** Copies what is missing of the log. When this returns all of it is on the disk. */
+  /**
+   * Copies what is missing of the log. When this returns all of it is on the disk. Docker's stream is read a second time
+   * from the start, since it may close before its last frame; what was written is passed over.
+   */
   async complete(): Promise<void> {
     const whole = await this.#followed()
     const log = (this.#log ??= await LogFile.open(this.#folder))
-    if (!whole || log.bytes <= READ_AGAIN_BYTES_MAX) await this.#source.copy(log, new AbortController().signal)
+    if (!whole || this.#engine.dialect === 'docker')
+      await this.#source.copy(log, new AbortController().signal)
     await log.sync()
   }
 
