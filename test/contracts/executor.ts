@@ -279,7 +279,9 @@ function logs(rule: Rule, piped: boolean): void {
     assert.equal(await harness.logs.size(spec), bytes + 3)
     assert.equal(Buffer.from(await harness.logs.read(spec, bytes - 1, 100)).toString(), 'xend')
     const grown = process.memoryUsage().rss - before
-    assert.ok(grown < 64 * 1024 * 1024, `memory grew by ${grown} bytes`)
+    // What is read from a socket is garbage of 64 MB before it is collected; it does not grow with the log.
+    const most = (piped ? 96 : 64) * 1024 * 1024
+    assert.ok(grown < most, `memory grew by ${grown} bytes`)
   })
 
   rule('the log of a killed task holds what it wrote until then, also after its release', async harness => {

@@ -137,7 +137,6 @@ export class Attempt {
       this.#again = false
       try {
         await this.#lookOnce()
-        this.#host.reached(null)
         this.#retryMs = RETRY_MS_MIN
       } catch (error) {
         this.#failed(error)
@@ -179,6 +178,7 @@ export class Attempt {
     let container: ContainerState | Outcome
     try {
       container = await this.#host.create(spec, this.#folder, this.#creating.signal)
+      if ('id' in container) this.#host.reached(null)
     } catch (error) {
       if (this.#creating.signal.aborted) return this.#lookSoon()
       if (error instanceof ImageError) return void (await this.#settle(imageError(error.message)))
@@ -250,6 +250,7 @@ export class Attempt {
   async #claimed(claim: ContainerClaim): Promise<void> {
     this.#spec = null
     const state = await this.#host.engine.inspect(claim.container)
+    this.#host.reached(null)
     if (state === null) return await this.#missing()
     if (state.startedAt === null) return await this.#notStarted(claim, state)
     this.#running(state.id, state.startedAt)
