@@ -1,7 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { StoreError } from '../ports/store.ts'
+import { acts, many, output } from './declare.ts'
 import { CommandError, EXIT } from './exit.ts'
-import { type Environment, environment } from './settings.ts'
+import { readCommands } from './reading.ts'
 import { VERSION } from './version.ts'
 
 /** Reads the command line, runs one command, sets the exit code. */
@@ -30,30 +31,6 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
   }
   return known.exitCode
 }
-
-/** What every command gets from the global options. */
-export function environmentOf(command: Command): Environment {
-  const options = command.optsWithGlobals<{ state?: string; color: boolean }>()
-  return environment(options.state, options.color)
-}
-
-/**
- * Wraps a command's work: its answer is the exit code. The commander hands over arguments, options and the command
- * untyped; each command's own signature says what it was declared with.
- */
-function acts<Given extends unknown[]>(
-  load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>,
-) {
-  return async (...all: unknown[]): Promise<void> => {
-    const command = all.pop() as Command
-    const work = await load()
-    process.exitCode = await work(environmentOf(command), ...(all as Given))
-  }
-}
-
-const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
-const output = (...formats: string[]): Option =>
-  new Option('-o, --output <format>', 'output format').choices(formats)
 
 /** The whole command line as data; the completion, the reference page and the tests read it too. */
 export function buildProgram(): Command {
@@ -104,19 +81,6 @@ function runCommands(program: Command): void {
     .description('a standing engine over a directory: schedules, DagRuns and interrupted runs')
     .argument('[dir]', 'directory with manifests', '.')
     .action(acts(async () => (await import('./commands/dev.ts')).dev))
-}
-
-function readCommands(program: Command): void {
-  const schedule = program.command('schedule').description('what schedules will do')
-  schedule
-    .command('preview')
-    .description('the coming ticks, as the scheduler itself will decide them')
-    .argument('<file|dag...>', 'files with DAGs, or names of DAGs in the state directory')
-    .option('--days <n>', 'how far to look', '30')
-    .option('--from <time>', 'from when on (default: now)')
-    .option('--limit <n>', 'most ticks of each DAG', '100')
-    .addOption(output('text', 'json'))
-    .action(acts(async () => (await import('./commands/schedule.ts')).schedulePreview))
 }
 
 function changeCommands(program: Command): void {

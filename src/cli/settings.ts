@@ -5,6 +5,8 @@ import { resolve } from 'node:path'
 export interface Environment {
   readonly stateDir: string
   readonly color: boolean
+  /** Standard output is a terminal. */
+  readonly terminal: boolean
   /** A terminal that can be redrawn. */
   readonly live: boolean
   readonly columns: number
@@ -18,6 +20,7 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
   return {
     stateDir: resolve(stateDir ?? env['KONTROLER_STATE'] ?? '.kontroler'),
     color: color && tty && (env['NO_COLOR'] ?? '') === '',
+    terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',
     columns: stdout.columns ?? 100,
     rows: stdout.rows ?? 40,
