@@ -113,6 +113,18 @@ export const PROBLEM_CODES = {
   DSL_PARAMETER_DEFAULT: 'a parameter has both or neither of default and defaultFromSecret',
   DSL_REPEATED: 'a field is given twice; the last one counts',
   DSL_TOO_LARGE: 'an arrow-language text is larger than allowed',
+  // what is asked of runs
+  UNKNOWN_RUN: 'there is no such run',
+  UNKNOWN_TASK: 'the run has no such task',
+  RUN_FINISHED: 'the run has settled, so nothing can be asked of it',
+  NOT_AN_APPROVAL: 'the task named is not an approval of this run',
+  NOT_WAITING: 'the approval does not wait for an answer now',
+  UNKNOWN_FORM_FIELD: 'an answer has a field that the form does not ask for',
+  FORM_FIELD_MISSING: 'an answer lacks a field that the form needs',
+  UNKNOWN_PARAMETER: 'a value is given for a parameter that the DAG does not declare',
+  DUPLICATE_PARAMETER: 'a parameter is given twice',
+  PARAMETER_MISSING: 'a parameter that has no default needs a value',
+  PARAMETER_NOT_ALLOWED: 'a value is not among those the parameter allows',
 } as const satisfies Readonly<Record<string, string>>
 
 export type ProblemCode = keyof typeof PROBLEM_CODES

@@ -148,7 +148,7 @@ export class Scheduler {
   }
 
   async #write({ dag, hash }: ScheduledDag, answer: Due, before: number | null, now: number): Promise<void> {
-    const { store, identity } = this.#engine.parts
+    const { identity } = this.#engine.parts
     const { namespace, name } = dag
     let skips = answer.skips
     for (const { scheduledTime, key, queued } of answer.start) {
@@ -171,19 +171,32 @@ export class Scheduler {
       if (!created.ok) {
         const message = created.problems.map(problem => problem.message).join('; ')
         this.#engine.parts.notices.trouble?.('SCHEDULE_REFUSED', `${name} could not start: ${message}`, null)
-        await store.advance(advance)
+        await this.#mark(advance)
         continue
       }
-      await this.#engine.submit(dag, created.value, [], advance).catch(async (error: unknown) => {
-        // Another engine was faster with this tick; the mark has still to move.
-        if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
-        await store.advance(advance)
-      })
+      try {
+        await this.#engine.submit(dag, created.value, [], advance)
+      } catch (error) {
+        // Another engine was faster. With this very tick: the mark has still to move. With a later one: it has.
+        if (!(error instanceof StoreError) || !FASTER.has(error.code)) throw error
+        await this.#mark(advance)
+      }
     }
     const mustMark = before === null || answer.skips.length > 0 || answer.start.length > 0
-    if (mustMark) await store.advance({ namespace, dag: name, highWater: answer.highWater, skips })
+    if (mustMark) await this.#mark({ namespace, dag: name, highWater: answer.highWater, skips })
+  }
+
+  /** A mark that another engine has moved beyond this is as good. */
+  async #mark(advance: Advance): Promise<void> {
+    try {
+      await this.#engine.parts.store.advance(advance)
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'VERSION_CONFLICT') throw error
+    }
   }
 }
+
+const FASTER: ReadonlySet<string> = new Set(['DUPLICATE_RUN', 'VERSION_CONFLICT'])
 
 function sameTimes(a: Dag, b: Dag): boolean {
   return JSON.stringify([a.schedules, a.timeZone]) === JSON.stringify([b.schedules, b.timeZone])

@@ -28,7 +28,7 @@ export function expandDsl(spec: Loose<DagSpec>, document: SourceDocument): Expan
   for (const problem of parsed.ok ? parsed.warnings : parsed.problems) {
     const offset = offsetAt(text, problem.at?.line ?? 1, problem.at?.column ?? 1)
     findings.push({
-      code: problem.code as ProblemCode,
+      code: problem.code,
       severity: problem.severity,
       path: ['spec', 'dsl'],
       message: problem.message,

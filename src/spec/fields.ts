@@ -36,9 +36,8 @@ function tables(path: string, schema: JsonSchema, depth: number, told: Map<strin
   const inner: string[] = []
   for (const name of names) {
     const property = properties[name] ?? {}
-    lines.push(
-      `| \`${name}\`${required.has(name) ? ' (needed)' : ''} | ${typeOf(property)} | ${defaultOf(property)} | ${cell(property['description'])} |`,
-    )
+    const cells = [typeOf(property), defaultOf(property), cell(property['description'])]
+    lines.push(`| \`${name}\`${required.has(name) ? ' (needed)' : ''} | ${cells.join(' | ')} |`)
     inner.push(...innerTables(`${path}.${name}`, property, depth, told))
   }
   return [...lines, ...inner]

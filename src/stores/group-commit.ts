@@ -20,7 +20,7 @@ const SAVEPOINT = CompiledQuery.raw('savepoint one_write')
 const RELEASE = CompiledQuery.raw('release savepoint one_write')
 const ROLL_BACK = CompiledQuery.raw('rollback to savepoint one_write')
 
-/** What a write works with: the open transaction, and the feed it adds to. */
+/** What a write works with: the open transaction, and the feed it adds to as its very last step. */
 export interface Writing {
   readonly trx: Kysely<Tables>
   readonly feed: Omit<FeedEntry, 'seq'>[]
@@ -108,7 +108,6 @@ interface Waiting {
 }
 
 async function runAlone(writing: Writing, { run, reject }: Waiting): Promise<() => void> {
-  const feedLength = writing.feed.length
   await writing.trx.executeQuery(SAVEPOINT)
   try {
     const settle = await run(writing)
@@ -118,7 +117,6 @@ async function runAlone(writing: Writing, { run, reject }: Waiting): Promise<() 
     if (error instanceof StoreError && !REFUSALS.has(error.code)) throw error
     await writing.trx.executeQuery(ROLL_BACK)
     await writing.trx.executeQuery(RELEASE)
-    writing.feed.length = feedLength
     return () => reject(error)
   }
 }

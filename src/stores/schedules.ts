@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
-import { type Advance, type Skip, StoreError } from '../ports/store.ts'
+import type { Skip, SkipReason } from '../core/schedule/skip.ts'
+import { type Advance, StoreError } from '../ports/store.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -10,8 +11,7 @@ import type { Tables } from './tables.ts'
 export async function moveMark(trx: Kysely<Tables>, advance: Advance): Promise<boolean> {
   const { namespace, dag } = advance
   const mark = await highWater(trx, namespace, dag)
-  if (mark !== null && (advance.highWater <= mark || advance.skips.some(skip => skip.from <= mark)))
-    return false
+  if (mark !== null && advance.skips.some(skip => skip.from <= mark)) return false
   const moved = await trx
     .insertInto('schedule')
     .values({ namespace, dag, high_water: advance.highWater })
@@ -75,5 +75,5 @@ export async function skips(
     .orderBy('reason', 'desc')
     .limit(limit)
     .execute()
-  return rows.map(row => ({ ...row }))
+  return rows.map(row => ({ ...row, reason: row.reason as SkipReason }))
 }

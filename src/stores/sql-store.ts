@@ -3,6 +3,7 @@ import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import type { AttemptRow, TaskRow } from '../core/run/rows.ts'
+import type { Skip } from '../core/schedule/skip.ts'
 import type {
   Advance,
   Append,
@@ -10,7 +11,6 @@ import type {
   FeedEntry,
   Page,
   RunQuery,
-  Skip,
   Store,
   StoredDag,
   StoredRun,

@@ -136,7 +136,7 @@ function owners(withStore: WithStore): void {
 }
 
 function schedules(withStore: WithStore): void {
-  const skip = (from: number, to: number) => ({ from, to, count: 2, reason: 'CATCH_UP', at: 99 })
+  const skip = (from: number, to: number) => ({ from, to, count: 2, reason: 'CATCH_UP' as const, at: 99 })
   const mark = (highWater: number, skips: Advance['skips'] = []) => ({
     namespace: 'default',
     dag: 'etl',

@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import { nearest } from '../nearest.ts'
 import type { ExpressionScope } from './expression.ts'
 import { METHODS } from './functions.ts'
@@ -5,7 +6,7 @@ import { ValueError } from './meter.ts'
 import { type ExpressionProblem, ROOTS } from './names.ts'
 
 /** A problem of an expression at a place of its text. */
-export function problem(code: string, offset: number, message: string, fix: string): ExpressionProblem {
+export function problem(code: ProblemCode, offset: number, message: string, fix: string): ExpressionProblem {
   return { code, severity: 'error', path: [], message, fix, offset }
 }
 
@@ -110,5 +111,6 @@ const TOKENS: Readonly<Record<string, string>> = {
 export function readable(summary: string): string {
   const ofTokens = /^(Expected|Unexpected token)/.test(summary)
   const words = ofTokens ? summary.replace(/\b[A-Z]{2,}\b/g, token => TOKENS[token] ?? token) : summary
-  return words.replace(/(\w)_\(/g, '$1(').replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase())
+  const plain = words.replace(/(\w)_\(/g, '$1(').replace(/dyn<([^<>]+)>/g, '$1')
+  return plain.replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase())
 }

@@ -24,14 +24,3 @@ export function sizeOf(value: unknown): number {
   if (Array.isArray(value)) return 1 + value.length
   return value instanceof Map ? 1 + value.size : 1
 }
-
-/** Charges for a value with all that is inside it, as comparing it would cost. */
-export function chargeDeep(meter: Meter, value: unknown): void {
-  const waiting: unknown[] = [value]
-  while (waiting.length > 0) {
-    const next = waiting.pop()
-    charge(meter, sizeOf(next))
-    if (Array.isArray(next)) for (const element of next) waiting.push(element)
-    else if (next instanceof Map) for (const element of next.values()) waiting.push(element)
-  }
-}

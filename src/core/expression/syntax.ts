@@ -1,6 +1,8 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import { nearest } from '../nearest.ts'
+import { equals, isIn } from './equality.ts'
 import { FUNCTIONS, METHODS, UTC_ONLY } from './functions.ts'
-import { charge, chargeDeep, type Meter, sizeOf, ValueError } from './meter.ts'
+import { charge, type Meter, sizeOf, ValueError } from './meter.ts'
 import { type ExpressionProblem, ROOTS } from './names.ts'
 import { patternFault } from './pattern.ts'
 
@@ -21,8 +23,11 @@ export interface Node {
   readonly end: number
   readonly meta: { readonly alternate?: Node; readonly macro?: Macro }
   setMeta(key: string, value: unknown): Node
-  handle?: (...values: unknown[]) => unknown
+  handle?: Handle
 }
+
+/** Computes an operator or call from the values of its operands; the library passes its own things behind them. */
+type Handle = (...values: unknown[]) => unknown
 
 interface Macro {
   readonly args?: readonly Node[]
@@ -59,7 +64,7 @@ export function prepare(
 ): { readonly problems: readonly ExpressionProblem[]; readonly variables: ReadonlySet<string> } {
   const problems: ExpressionProblem[] = []
   const variables = new Set<string>()
-  const report = (code: string, offset: number, message: string, fix: string): void => {
+  const report = (code: ProblemCode, offset: number, message: string, fix: string): void => {
     problems.push({ code, severity: 'error', path: [], message, fix, offset })
   }
   walk(root, (node, depth) => {
@@ -103,20 +108,37 @@ export function instrument(root: Node, meter: Meter): void {
     if (node.op === 'comprehension') meterLoop(node.args as Comprehension, meter)
     if (node.op === 'map') node.setMeta('evaluate', evaluateMap)
     if (node.meta.macro?.args !== undefined) node.meta.macro.evaluate = evaluateHas
-    const inner = node.handle
-    if (inner === undefined) return
-    if (node.op === '.' || node.op === '[]') node.handle = guardedAccess(node, inner)
-    else if (node.op === 'call' || node.op === 'rcall') node.handle = meteredCall(node, inner, meter)
-    else if (node.op !== '?:' && node.op !== 'comprehension')
-      node.handle = meteredOperator(node.op === '+', inner, meter)
+    if (node.handle !== undefined) node.handle = guarded(node, node.handle, meter)
   })
+}
+
+function guarded(node: Node, inner: Handle, meter: Meter): Handle {
+  switch (node.op) {
+    case '?:':
+    case 'comprehension':
+      return inner
+    case '.':
+    case '[]':
+      return guardedAccess(node, inner)
+    case 'call':
+    case 'rcall':
+      return meteredCall(node, inner, meter)
+    case '==':
+      return (left, right) => equals(left, right, meter)
+    case '!=':
+      return (left, right) => !equals(left, right, meter)
+    case 'in':
+      return (value, collection) => isIn(value, collection, meter)
+    default:
+      return meteredOperator(inner, meter)
+  }
 }
 
 function checkCall(
   node: Node,
   masked: string,
   renamed: ReadonlySet<string>,
-  report: (code: string, offset: number, message: string, fix: string) => void,
+  report: (code: ProblemCode, offset: number, message: string, fix: string) => void,
 ): void {
   const method = node.op === 'rcall'
   const name = String(argsOf(node)[0])
@@ -209,9 +231,9 @@ function meterLoop(loop: Comprehension, meter: Meter): void {
   }
 }
 
-function meteredCall(node: Node, inner: (...values: unknown[]) => unknown, meter: Meter) {
+function meteredCall(node: Node, inner: Handle, meter: Meter): Handle {
   const name = argsOf(node)[0]
-  return (...values: unknown[]): unknown => {
+  return (...values) => {
     for (const value of values[0] as readonly unknown[]) {
       charge(meter, name === 'size' && typeof value !== 'string' ? 1 : sizeOf(value))
       if (name === 'duration' && typeof value === 'string' && value.length > DURATION_LENGTH_MAX)
@@ -223,20 +245,15 @@ function meteredCall(node: Node, inner: (...values: unknown[]) => unknown, meter
   }
 }
 
-function meteredOperator(adds: boolean, inner: (...values: unknown[]) => unknown, meter: Meter) {
-  return (left: unknown, right: unknown, ...rest: unknown[]): unknown => {
-    if (adds) {
-      charge(meter, sizeOf(left) + sizeOf(right))
-    } else {
-      chargeDeep(meter, left)
-      if (rest.length > 1) chargeDeep(meter, right)
-    }
-    return inner(left, right, ...rest)
+function meteredOperator(inner: Handle, meter: Meter): Handle {
+  return (...values) => {
+    charge(meter, sizeOf(values[0]) + sizeOf(values[1]))
+    return inner(...values)
   }
 }
 
-function guardedAccess(node: Node, inner: (...values: unknown[]) => unknown) {
-  return (left: unknown, right: unknown, ...rest: unknown[]): unknown => {
+function guardedAccess(node: Node, inner: Handle): Handle {
+  return (left, right, ...rest) => {
     if (left instanceof Map && left.get(right) === undefined) throw new ValueError(missingKey(node, right))
     if (!(left instanceof Map || Array.isArray(left)))
       throw new ValueError(

@@ -1,4 +1,5 @@
 import type { Dag, ParameterValue } from '../dag/dag.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import type { Checked, Problem } from '../problem.ts'
 import type { ReusedTask, RunCreated, RunEvent, Trigger } from './events.ts'
 import { valueProblem } from './requests.ts'
@@ -157,6 +158,6 @@ function missing(name: string): Problem {
   return problem('PARAMETER_MISSING', `parameter ${name} needs a value`, `give it with -p ${name}=…`)
 }
 
-function problem(code: string, message: string, fix: string): Problem {
+function problem(code: ProblemCode, message: string, fix: string): Problem {
   return { code, severity: 'error', path: [], message, fix }
 }

@@ -1,4 +1,5 @@
 import type { Parameter } from '../dag/dag.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
 import { type RunState, isTerminal, taskAt } from './state.ts'
@@ -178,10 +179,10 @@ function article(type: Parameter['type']): string {
   }
 }
 
-function refuse(code: string, message: string, fix: string): Answered {
+function refuse(code: ProblemCode, message: string, fix: string): Answered {
   return { ok: false, problem: problem(code, message, fix) }
 }
 
-function problem(code: string, message: string, fix: string): Problem {
+function problem(code: ProblemCode, message: string, fix: string): Problem {
   return { code, severity: 'error', path: [], message, fix }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { checkCron, checkTimeZone, isFixedTime, nextTick, tickKey, ticks } from './cron.ts'
 
 const GOOD = [
@@ -54,10 +55,12 @@ const BAD: readonly (readonly [string, RegExp])[] = [
   ['0 0 * * MON#6', /^has a bad day of week/],
   ['0 0 * * +1', /^has a bad day of week/],
   ['ä * * * *', /^has a bad minute/],
+  ['\u001b[31m * * * *', /^has a bad minute "\\u001b/],
   ['0 0 30 2 *', /^never fires/],
   ['0 0 31 4,6,9,11 *', /^never fires/],
-  ['@reboot', /^@reboot is not understood; there are @yearly/],
-  ['@every 5m', /^@every is not understood; write steps/],
+  ['constructor', /^has 1 field,/],
+  ['@reboot', /^"@reboot" is not understood; there are @yearly/],
+  ['@every 5m', /^"@every" is not understood; write steps/],
   ['TZ=Europe/Berlim 0 9 * * *', /did you mean Europe\/Berlin\?$/],
   ['TZ= 0 9 * * *', /^the time zone is empty/],
   ['1'.repeat(300), /^is longer than 256/],
@@ -65,6 +68,21 @@ const BAD: readonly (readonly [string, RegExp])[] = [
 for (const [text, sentence] of BAD)
   test(`a schedule may not be ${JSON.stringify(text.slice(0, 40))}`, () =>
     assert.match(checkCron(text) ?? '', sentence))
+
+test('any text is answered, and one that is fine has a next tick', () => {
+  const piece = fc.constantFrom(...'0159*/-,?LW# @TZ='.split(''), ' * ', 'MON', 'JAN', '@daily', 'UTC ')
+  const text = fc.array(piece, { maxLength: 14 }).map(pieces => pieces.join(''))
+  const field = fc
+    .array(piece, { minLength: 1, maxLength: 4 })
+    .map(pieces => pieces.join('').replaceAll(' ', ''))
+  const five = fc.tuple(field, field, field, field, field).map(fields => fields.join(' '))
+  fc.assert(
+    fc.property(fc.oneof(text, five, fc.string()), cron => {
+      if (checkCron(cron) === null) assert.notEqual(nextTick(cron, 'UTC', 0), null)
+    }),
+    { numRuns: 3_000 },
+  )
+})
 
 test('every name of the time zone database is a zone, in any case', () => {
   for (const zone of [

@@ -6,7 +6,7 @@ import { offsetAt, PROBE_MS, type Stretch, stretches, zoneExists, zoneLike } fro
  *
  * **Two kinds.** A schedule is a *fixed-time* one when neither its minute nor its hour field holds `*`, `?` or `/`
  * (`30 2 * * *`, `0,30 9-17 * * MON-FRI`, `@daily`); else it is an *interval* one (`*\/5 * * * *`, `0 *\/6 * * *`,
- * `15 * * * *`, `@hourly`). It is the way it is written that counts, as in the cron of Debian or Red Hat.
+ * `15 * * * *`, `@hourly`). It is the way it is written that counts: `0 0-23 * * *` is a fixed-time one.
  *
  * **When clocks change.** Each local time of a fixed-time schedule happens exactly once: a time that the clocks skip
  * runs right after the gap (at 03:00 where 02:30 does not exist, even when the gap reaches over midnight or is a
@@ -44,13 +44,14 @@ export function checkCron(text: string): string | null {
  */
 export function checkTimeZone(zone: string): string | null {
   if (zone === '') return 'the time zone is empty; write a name like Europe/Berlin or UTC'
-  if (/^[+-]\d/.test(zone)) return `"${zone}" is an offset, not a time zone; write a name like Europe/Berlin`
+  if (/^[+-]\d/.test(zone))
+    return `${quoted(zone)} is an offset, not a time zone; write a name like Europe/Berlin`
   if (/^[A-Za-z]{3}$/.test(zone) && !SHORT_ZONES.has(zone.toUpperCase()))
-    return `"${zone}" is an abbreviation, not a time zone; write a name like America/New_York`
+    return `${quoted(zone)} is an abbreviation, not a time zone; write a name like America/New_York`
   if (zoneExists(zone)) return null
   const near = zoneLike(zone.slice(0, ZONE_LENGTH_MAX))
   const hint = near === null ? 'write a name like Europe/Berlin or UTC' : `did you mean ${near}?`
-  return `there is no time zone "${zone.slice(0, ZONE_LENGTH_MAX)}"; ${hint}`
+  return `there is no time zone ${quoted(zone.slice(0, ZONE_LENGTH_MAX))}; ${hint}`
 }
 
 /**
@@ -154,15 +155,15 @@ const ZONE_LENGTH_MAX = 64
 /** Names of three letters that the time zone database has itself. */
 const SHORT_ZONES = new Set('CET EET EST GMT HST MET MST PRC ROC ROK UCT UTC WET'.split(' '))
 
-const NICKNAMES: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-}
+const NICKNAMES: ReadonlyMap<string, string> = new Map([
+  ['@yearly', '0 0 1 1 *'],
+  ['@annually', '0 0 1 1 *'],
+  ['@monthly', '0 0 1 * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@daily', '0 0 * * *'],
+  ['@midnight', '0 0 * * *'],
+  ['@hourly', '0 * * * *'],
+])
 
 const FIELDS = [
   { name: 'minute', holds: '0-59' },
@@ -174,6 +175,8 @@ const FIELDS = [
     holds: '0-7 or SUN-SAT (0 and 7 are Sunday), 5L (last Friday) or MON#2 (second Monday)',
   },
 ] as const
+
+const COMBINATIONS = 'lists (1,2), ranges upwards (1-5) and steps (*/2)'
 
 /** The latest wall time that the clocks have shown before an instant; later than they show now after a set-back. */
 function reachedBefore(zone: string, at: number): number {
@@ -212,12 +215,14 @@ function firstFrom(numbers: readonly number[], bound: number): number {
   return low
 }
 
+/** In a sentence, with whatever would do something to a terminal made visible. */
+const quoted = (text: string): string => JSON.stringify(text)
 const startOfDay = (wall: number): number => Math.floor(wall / DAY) * DAY
 const minuteText = (wall: number): string => new Date(wall).toISOString().slice(0, 16)
 
 function parsed(text: string): Schedule {
   const schedule = read(text)
-  if (typeof schedule === 'string') throw new RangeError(`schedule "${text}": ${schedule}`)
+  if (typeof schedule === 'string') throw new RangeError(`schedule ${quoted(text)} ${schedule}`)
   return schedule
 }
 
@@ -242,7 +247,7 @@ function readAnew(text: string): Schedule | string {
   if (wrongZone !== null) return wrongZone
   const written = rest.trim()
   if (written === '') return 'is empty; write five fields: minute, hour, day of month, month, day of week'
-  const fields = (NICKNAMES[written.toLowerCase()] ?? written).split(/\s+/)
+  const fields = (NICKNAMES.get(written.toLowerCase()) ?? written).split(/\s+/)
   const wrong = wrongShape(fields) ?? wrongField(fields)
   if (wrong !== null) return wrong
   const [minute = '', hour = '', ...date] = fields.map(withoutNeedlessParts)
@@ -254,9 +259,9 @@ function readAnew(text: string): Schedule | string {
 
 function wrongShape(fields: readonly string[]): string | null {
   const [first = ''] = fields
-  if (first.toLowerCase() === '@every') return '@every is not understood; write steps, such as */5 * * * *'
+  if (first.toLowerCase() === '@every') return '"@every" is not understood; write steps, such as */5 * * * *'
   if (first.startsWith('@'))
-    return `${first} is not understood; there are ${Object.keys(NICKNAMES).join(', ')}`
+    return `${quoted(first)} is not understood; there are ${[...NICKNAMES.keys()].join(', ')}`
   if (fields.length === 5) return null
   const count = `has ${fields.length} ${fields.length === 1 ? 'field' : 'fields'}, but a schedule has 5`
   const names = 'minute, hour, day of month, month, day of week'
@@ -271,7 +276,7 @@ function wrongField(fields: readonly string[]): string | null {
     // croner has more (`+`, a step without a start) that no other cron knows.
     const strange = !/^[\w*?,/#-]+$/.test(field) || /(?:^|,)\//.test(field)
     if (strange || patternOf(alone) === null)
-      return `has a bad ${name} "${field}"; it holds ${holds}, with lists (1,2), ranges upwards (1-5) and steps (*/2)`
+      return `has a bad ${name} ${quoted(field)}; it holds ${holds}, with ${COMBINATIONS}`
   }
   return null
 }
@@ -308,7 +313,7 @@ function daysOf(date: string): (day: number) => number | null {
   return nextDay
 }
 
-/** Upstream's parser reads `5/15` as "from 5 on, every 15", which croner calls sloppy. */
+/** Kontroler has always read `5/15` as "from 5 on, every 15", which croner calls sloppy. */
 const OPTIONS = { mode: '5-part', sloppyRanges: true } as const
 
 function patternOf(text: string): CronPattern | null {

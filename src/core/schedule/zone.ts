@@ -77,7 +77,10 @@ const CELLS_MAX = 20_000
 /** Asking `Intl` is slow next to everything else here, so each span is asked about once. */
 function cell(zone: string, index: number): readonly Stretch[] {
   let known = cells.get(zone)
-  if (known === undefined) cells.set(zone, (known = new Map<number, readonly Stretch[]>()))
+  if (known === undefined) {
+    if (cells.size >= ZONES_MAX) cells.clear()
+    cells.set(zone, (known = new Map<number, readonly Stretch[]>()))
+  }
   const before = known.get(index)
   if (before !== undefined) return before
   if (known.size >= CELLS_MAX) known.clear()
@@ -103,13 +106,16 @@ function askOffset(zone: string, at: number): number {
 
 const OFFSET = /GMT([+-])(\d\d):(\d\d)(?::(\d\d))?$/
 
-/** Making one takes a hundred times longer than using it; there are about 600 names of zones at most. */
+/** Zones remembered; there are about 600 names, but each may be written in upper and lower case. */
+const ZONES_MAX = 2_000
+/** Making one takes a hundred times longer than using it. */
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function formatOf(zone: string): Intl.DateTimeFormat {
   let format = formats.get(zone)
   if (format === undefined) {
     format = new Intl.DateTimeFormat('en-US', { timeZone: zone, hour: 'numeric', timeZoneName: 'longOffset' })
+    if (formats.size >= ZONES_MAX) formats.clear()
     formats.set(zone, format)
   }
   return format

@@ -107,7 +107,7 @@ function reportProblems(compiled: Compiled<Expression | Template>, path: Path, r
   if (compiled.ok) return
   for (const { code, message, fix, offset } of compiled.problems) {
     // Codes of expressions are in the same table; a test holds every code that is used to it.
-    report({ code: code as ProblemCode, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
+    report({ code: code, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
   }
 }
 

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { Kysely } from 'kysely'
 import type { Store } from '../../../src/ports/store.ts'
-import { MIGRATIONS } from '../../../src/stores/migrate.ts'
+import { migrate, MIGRATIONS } from '../../../src/stores/migrate.ts'
 import type { Migration } from '../../../src/stores/migration.ts'
 import { runsQuery } from '../../../src/stores/run-pages.ts'
 import { SqliteConnection, sqliteDialect } from '../../../src/stores/sqlite/driver.ts'
@@ -102,6 +102,17 @@ test('six processes that make the same new database at once all succeed', () =>
       children.map(({ lines }) => lines),
       children.map(() => ['opened']),
     )
+    assert.equal(schemaOf(file), readFileSync(SCHEMA, 'utf8'))
+  }))
+
+test('two that both saw an old schema: the second looks again inside its transaction', () =>
+  inFolder(async folder => {
+    const file = join(folder, 'k.db')
+    const both = [0, 1].map(
+      () => new Kysely<Tables>({ dialect: sqliteDialect(new SqliteConnection(file, 5_000)) }),
+    )
+    await Promise.all(both.map(db => migrate(db, 'sqlite', 1)))
+    await Promise.all(both.map(db => db.destroy()))
     assert.equal(schemaOf(file), readFileSync(SCHEMA, 'utf8'))
   }))
 
