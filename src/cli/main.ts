@@ -19,10 +19,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function report(error: unknown, argv: readonly string[]): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage
-  const known = error instanceof StoreError ? (await import('./local.ts')).storeTrouble(error) : error
-  if (!(known instanceof CommandError)) throw error
-  if (argv.includes('json')) {
+  const known = await knownTrouble(error, argv)
+  if (typeof known === 'number') return known
+  if (wantsJson(argv)) {
     process.stderr.write(`${JSON.stringify({ code: known.code, message: known.message, fix: known.fix })}\n`)
   } else if (known.message !== '') {
     process.stderr.write(
@@ -30,6 +29,46 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
     )
   }
   return known.exitCode
+}
+
+/** What went wrong as a sentence and a way out; a number when everything was said already. */
+async function knownTrouble(error: unknown, argv: readonly string[]): Promise<CommandError | number> {
+  if (error instanceof CommandError) return error
+  if (error instanceof StoreError) return (await import('./local.ts')).storeTrouble(error)
+  if (!(error instanceof CommanderError)) throw error
+  if (error.exitCode === 0) return EXIT.succeeded
+  if (error.code === 'commander.help') return EXIT.usage
+  return usageTrouble(error, argv)
+}
+
+/** `error: unknown option '--al'\n(Did you mean --all?)` in the words of all other errors. */
+function usageTrouble(error: CommanderError, argv: readonly string[]): CommandError {
+  const [, message = error.message, meant] =
+    /^(?:error: )?(.*?)\.?(?:\n\((Did you mean .*)\))?$/s.exec(error.message) ?? []
+  const help = `see kontroler ${[...commandIn(argv), '--help'].join(' ')}`
+  const fix = meant === undefined ? help : `${meant[0]?.toLowerCase()}${meant.slice(1)} ${help}`
+  const code = error.code === 'commander.unknownCommand' ? 'UNKNOWN_COMMAND' : 'BAD_OPTION'
+  return new CommandError(code, message, fix)
+}
+
+/** The words of the command line that name a command. */
+function commandIn(argv: readonly string[]): readonly string[] {
+  let command = buildProgram()
+  const words: string[] = []
+  for (const word of argv) {
+    const next = command.commands.find(candidate => candidate.name() === word)
+    if (next === undefined) continue
+    words.push(word)
+    command = next
+  }
+  return words
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, at) => {
+    const value = /^(?:-o|--output)=?(.*)$/s.exec(word)?.[1]
+    return value === 'json' || (value === '' && argv[at + 1] === 'json')
+  })
 }
 
 /** The whole command line as data; the completion, the reference page and the tests read it too. */
@@ -40,7 +79,8 @@ export function buildProgram(): Command {
     .option('--state <dir>', 'state directory (default: $KONTROLER_STATE or .kontroler)')
     .option('--no-color', 'no colour, as with NO_COLOR or a pipe')
     .showSuggestionAfterError()
-    .showHelpAfterError('(see kontroler help)')
+    // Errors are told by `report`, like all others.
+    .configureOutput({ outputError: () => undefined })
     .exitOverride()
   runCommands(program)
   readCommands(program)

@@ -7,6 +7,7 @@ const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded',
 /** Commands that look and change nothing. */
 export function readCommands(program: Command): void {
   lists(program)
+  following(program)
   scheduleCommands(program)
 }
 
@@ -24,6 +25,15 @@ function lists(program: Command): void {
     .option('--all', 'all of them')
     .addOption(output('json', 'yaml', 'wide', 'name'))
     .action(acts(async () => (await import('./commands/list.ts')).list))
+}
+
+function following(program: Command): void {
+  program
+    .command('watch')
+    .description('follow a run that another process drives, to its end')
+    .argument('<run>', 'name or id of a run, or @last')
+    .addOption(output('tree', 'lines', 'json', 'none'))
+    .action(acts(async () => (await import('./commands/watch.ts')).watch))
 }
 
 function scheduleCommands(program: Command): void {
