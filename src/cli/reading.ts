@@ -25,6 +25,13 @@ function lists(program: Command): void {
     .option('--all', 'all of them')
     .addOption(output('json', 'yaml', 'wide', 'name'))
     .action(acts(async () => (await import('./commands/list.ts')).list))
+  program
+    .command('get')
+    .description('everything about one run, or about one of its tasks')
+    .argument('<run>', 'name or id of a run, or @last')
+    .argument('[task]', 'name of a task; NAME[3] for an item of a fan-out')
+    .addOption(output('json', 'yaml', 'wide'))
+    .action(acts(async () => (await import('./commands/get.ts')).get))
 }
 
 function following(program: Command): void {
@@ -34,6 +41,20 @@ function following(program: Command): void {
     .argument('<run>', 'name or id of a run, or @last')
     .addOption(output('tree', 'lines', 'json', 'none'))
     .action(acts(async () => (await import('./commands/watch.ts')).watch))
+  program
+    .command('logs')
+    .description(
+      'what tasks wrote: of one task byte for byte, of several each line behind the name of its task',
+    )
+    .argument('<run>', 'name or id of a run, or @last')
+    .argument('[task]', 'as with --task')
+    .option('-f, --follow', 'go on until the run (or the task) ends, with tasks that start later')
+    .option('--task <task>', 'only this task; of a fan-out all items, or one as NAME[3]')
+    .option('--attempt <n>', 'this attempt instead of the last one')
+    .option('--failed', 'only tasks that failed')
+    .option('--tail <n>', 'only the last lines of what each log holds now')
+    .option('--since-start', 'all attempts of each task, not only the last')
+    .action(acts(async () => (await import('./commands/logs.ts')).logs))
 }
 
 function scheduleCommands(program: Command): void {

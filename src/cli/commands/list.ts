@@ -129,7 +129,7 @@ function mainColumns(paint: Paint): readonly Column<Row>[] {
     { title: 'DAG', cell: ({ run }) => run.dag },
     {
       title: 'PHASE',
-      cell: row => `${mark(row.run.phase, painter(false))} ${phaseOf(row)}`,
+      cell: row => `${row.interrupted ? '!' : mark(row.run.phase, painter(false))} ${phaseOf(row)}`,
       style: (text, row) => phaseText(row.interrupted ? 'interrupted' : row.run.phase, text, paint),
     },
     { title: 'DONE', cell: ({ run }) => `${run.tasksDone}/${run.tasksTotal}`, align: 'right' },

@@ -12,7 +12,12 @@ import { type Paint, cut, duration, mark, printable } from './text.ts'
 export function treeLines(
   state: RunState,
   now: number,
-  options: { readonly paint: Paint; readonly columns: number; readonly rows: number; readonly frame: number },
+  options: {
+    readonly paint: Paint
+    readonly columns: number
+    readonly rows: number
+    readonly frame: number | null
+  },
 ): readonly string[] {
   const { paint, columns } = options
   const planned = state.tasks.slice(0, state.plan.nodes.length)
@@ -47,7 +52,7 @@ export function treeLines(
 function headline(
   state: RunState,
   now: number,
-  options: { readonly paint: Paint; readonly frame: number },
+  options: { readonly paint: Paint; readonly frame: number | null },
 ): string {
   const { paint } = options
   const took = state.startedAt === null ? '' : duration((state.endedAt ?? now) - state.startedAt)
