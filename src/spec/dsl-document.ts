@@ -1,5 +1,4 @@
 import { parseDsl, type DslDag, type DslPlace } from '../core/dag/dsl.ts'
-import type { ProblemCode } from '../core/problem-codes.ts'
 import type { Loose } from './loose.ts'
 import type { DagSpec } from './schema/dag.ts'
 import { markAt, offsetInScalar, type Finding, type Mark, type SourceDocument } from './source.ts'

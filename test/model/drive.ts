@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { decide, nextDeadline } from '../../src/core/run/decide.ts'
 import type { Outcome, RunEvent } from '../../src/core/run/events.ts'
 import { evolve, replay } from '../../src/core/run/evolve.ts'
+import { explainRun, explainTask } from '../../src/core/run/explain.ts'
 import { observeEnded, observeRunning } from '../../src/core/run/observe.ts'
 import { type RunRequest, answer } from '../../src/core/run/requests.ts'
 import { type Room, decideStarts } from '../../src/core/run/starts.ts'
@@ -80,6 +81,7 @@ class World {
     for (const event of this.#eventsOf(happening)) this.#apply(event)
     this.#settle()
     if (this.#how.checked) this.#writeRows()
+    if (this.#how.checked) this.#explainAll()
     if (!this.#how.restarts || isTerminal(this.state.phase)) return
     const replayed = replay(this.#scenario.dag, this.log)
     assert.deepEqual(factsOf(replayed), factsOf(this.state))
@@ -139,9 +141,7 @@ class World {
         this.#now = Math.max(this.#now, nextDeadline(this.state) ?? this.#now)
         return []
       case 'startRun':
-        return this.state.phase === 'queued' && this.state.stop === null
-          ? [{ type: 'runStarted', at: this.#now }]
-          : []
+        return this.#ask({ kind: 'begin' })
       case 'pause':
       case 'resume':
         return this.#ask({ kind: happening.kind, by: 'ben' })
@@ -219,6 +219,22 @@ class World {
           attemptRow(this.state, task, attempt),
         )
     }
+  }
+
+  /** Every task and the run can say why, in a whole sentence; what time does next is shown on somebody. */
+  #explainAll(): void {
+    const context = { pools: new Map(), engine: null, driven: true, queuedBehind: null }
+    const all = [
+      explainRun(this.state, this.#now, context),
+      ...this.state.tasks.map(({ key }) => explainTask(this.state, key, this.#now, context)),
+    ]
+    for (const { code, sentence, next, deadline } of all) {
+      assert.doesNotMatch(`${sentence} ${next}`, /[{}]|undefined|null|NaN|Infinity| $|: *$|  /)
+      assert.notEqual(code, 'INTERNAL_ERROR', sentence)
+      assert.ok(deadline === null || deadline.at > this.#now || deadline.what === 'it is killed', sentence)
+    }
+    const at = isTerminal(this.state.phase) ? null : nextDeadline(this.state)
+    assert.ok(at === null || all.some(({ deadline }) => deadline?.at === at), 'a deadline that nobody tells')
   }
 
   #live(): readonly TaskState[] {

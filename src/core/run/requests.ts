@@ -33,7 +33,7 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
   if (isTerminal(state.phase)) {
     return refuse(
       'RUN_FINISHED',
-      `run ${state.created.run} has ${state.phase} already`,
+      `run ${state.created.run} has ended already: ${state.phase}`,
       'nothing is left to do',
     )
   }
@@ -47,7 +47,9 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
       if (!state.paused) return { ok: true, events: [] }
       return { ok: true, events: [{ type: 'runResumed', at: now, by: request.by }] }
     case 'begin':
-      return { ok: true, events: state.phase === 'queued' ? [{ type: 'runStarted', at: now }] : [] }
+      // One that is told to stop has nothing to begin.
+      if (state.phase !== 'queued' || state.stop !== null) return { ok: true, events: [] }
+      return { ok: true, events: [{ type: 'runStarted', at: now }] }
     case 'answer':
       return approve(state, request, now)
   }

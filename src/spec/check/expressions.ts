@@ -7,7 +7,6 @@ import type {
   Wanted,
 } from '../../core/expression/expression.ts'
 import type { ParameterType } from '../../core/dag/dag.ts'
-import type { ProblemCode } from '../../core/problem-codes.ts'
 import { present, texts, type Loose } from '../loose.ts'
 import type { ParameterSpec } from '../schema/dag.ts'
 import { nameOf } from '../shape.ts'
