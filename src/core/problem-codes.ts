@@ -80,6 +80,7 @@ export const PROBLEM_CODES = {
   ENV_SOURCE: 'a variable needs exactly one source',
   OUTPUT_NAME: 'an output or form field cannot have that name',
   OUTPUT_DUPLICATE: 'an output is there twice',
+  QUANTITY_INVALID: 'an amount of a resource cannot be read',
   BACKOFF_ORDER: 'the longest delay of retries is shorter than the first',
   CONDITIONAL_EMPTY: 'retries are limited to exit codes, but none is named',
   EXIT_CODE_RANGE: 'no process ends with that exit code',
@@ -102,6 +103,7 @@ export const PROBLEM_CODES = {
   CEL_TOO_COMPLEX: 'an expression is longer or deeper than allowed',
   TEMPLATE_UNTERMINATED: 'a ${{ has no }} after it',
   EXPRESSION_ORDER: 'an expression looks at a task that may not have settled by then',
+  EXPRESSION_SECRET: 'an expression names a parameter that comes from a Secret',
   TEMPLATE_IN_SCRIPT: '`${{ }}` in a script would let data become code',
   TEMPLATE_NOT_HERE: '`${{ }}` is not rendered in this field',
   // the arrow language

@@ -1,6 +1,10 @@
-import type { RunEvent } from '../core/run/events.ts'
+import type { Dag } from '../core/dag/dag.ts'
+import { LIMITS } from '../core/limits.ts'
+import { reuseEvents } from '../core/run/create.ts'
+import type { ReusedTask, RunCreated, RunEvent } from '../core/run/events.ts'
+import { evolve } from '../core/run/evolve.ts'
 import type { RunRequest } from '../core/run/requests.ts'
-import type { RunState } from '../core/run/state.ts'
+import { type RunState, newRunState } from '../core/run/state.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Observation } from '../ports/executor.ts'
 import type { Advance } from '../ports/store.ts'
@@ -10,6 +14,8 @@ export interface Driven {
   state: RunState
   /** Length of the log that is known to be durable. */
   stored: number
+  /** The longest log that a notice told of; longer than `stored` when another process wrote. */
+  heard: number
   /** Facts made but not appended yet; they are part of `state` already. */
   batch: RunEvent[]
   readonly inbox: Incoming[]
@@ -21,10 +27,13 @@ export interface Driven {
   busy: boolean
   /** The store has more events than we know. */
   stale: boolean
+  /** Calls off the look that is set for the next deadline. */
   timer: (() => void) | null
+  /** Calls off the look that is set because something could not be done. */
+  retry: (() => void) | null
   /** Called when the first append is durable or refused. */
   created: { resolve(): void; reject(error: unknown): void } | null
-  /** Ends that were asked for a second time, with less patience. */
+  /** Time between TERM and KILL; less once somebody asked a second time. */
   graceMs: number
 }
 
@@ -34,12 +43,15 @@ export interface IncomingRequest {
   readonly kind: 'request'
   readonly request: RunRequest
   answered(problem: Problem | null): void
+  /** The store could not take it, or the engine closed: it was not done. */
+  failed(error: unknown): void
 }
 
 export function newDriven(state: RunState, stored: number, graceMs: number): Driven {
   return {
     state,
     stored,
+    heard: stored,
     batch: [],
     inbox: [],
     unanswered: [],
@@ -47,7 +59,24 @@ export function newDriven(state: RunState, stored: number, graceMs: number): Dri
     busy: false,
     stale: false,
     timer: null,
+    retry: null,
     created: null,
     graceMs,
   }
+}
+
+/** A run that is not in the store yet: its first facts wait in the batch. */
+export function newlyCreated(
+  dag: Dag,
+  created: RunCreated,
+  reused: readonly ReusedTask[],
+  graceMs: number,
+): Driven {
+  const driven = newDriven(newRunState(dag, created), 0, graceMs)
+  driven.batch.push(created)
+  for (const event of reuseEvents(reused, created.at, LIMITS.tasksPerEventMax)) {
+    evolve(driven.state, event)
+    driven.batch.push(event)
+  }
+  return driven
 }

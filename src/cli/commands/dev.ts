@@ -131,8 +131,7 @@ async function reload(
   const manifest = keepLastGood(read, watched.manifest)
   watched.manifest = manifest
   const dags = manifest.dags.map(({ dag }): ScheduledDag => ({ dag, hash: dagHash(dag) }))
-  await scheduler.replace(dags)
-  await storeManifest(manifest, local.store, systemClock.now())
+  await scheduler.replace(dags, () => storeManifest(manifest, local.store, systemClock.now()))
   const names = dags.map(({ dag }) => dag.name).join(', ')
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,

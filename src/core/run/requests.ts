@@ -1,4 +1,5 @@
 import type { Parameter } from '../dag/dag.ts'
+import { fitsType } from '../dag/value-type.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
@@ -123,7 +124,7 @@ function fillForm(
 
 /** Says what is wrong with a text as the value of a parameter or form field; null when it fits. */
 export function valueProblem(field: Parameter, value: string): Problem | null {
-  if (!fits(field, value)) {
+  if (!fitsType(field.type, value)) {
     return problem(
       'PARAMETER_TYPE',
       `${field.name} is not ${article(field.type)}: ${JSON.stringify(value)}`,
@@ -144,26 +145,6 @@ export function valueProblem(field: Parameter, value: string): Problem | null {
     )
   }
   return null
-}
-
-function fits(field: Parameter, value: string): boolean {
-  switch (field.type) {
-    case 'string':
-      return true
-    case 'boolean':
-      return value === 'true' || value === 'false'
-    case 'integer':
-      return /^-?\d{1,15}$/.test(value)
-    case 'number':
-      return value.trim() !== '' && Number.isFinite(Number(value))
-    case 'json':
-      try {
-        JSON.parse(value)
-        return true
-      } catch {
-        return false
-      }
-  }
 }
 
 function article(type: Parameter['type']): string {
