@@ -6,8 +6,10 @@ const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded',
 
 /** Commands that look and change nothing. */
 export function readCommands(program: Command): void {
+  checking(program)
   lists(program)
   following(program)
+  explaining(program)
   scheduleCommands(program)
 }
 
@@ -32,6 +34,36 @@ function lists(program: Command): void {
     .argument('[task]', 'name of a task; NAME[3] for an item of a fan-out')
     .addOption(output('json', 'yaml', 'wide'))
     .action(acts(async () => (await import('./commands/get.ts')).get))
+}
+
+function checking(program: Command): void {
+  program
+    .command('validate')
+    .description('every problem of the files, with its place and what to do; nothing is run or kept')
+    .argument('<file...>', 'files or directories with manifests; - for standard input')
+    .option('-r, --recursive', 'directories below as well')
+    .option('-n, --namespace <name>', 'namespace of documents that name none', 'default')
+    .option('--strict', 'warnings are errors')
+    .addOption(output('text', 'json', 'sarif'))
+    .action(acts(async () => (await import('./commands/validate.ts')).validate))
+  program
+    .command('plan')
+    .description('what run would do, and how the DAG differs from its last version; nothing is run or kept')
+    .argument('<file...>', 'files or directories with manifests; - for standard input')
+    .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
+    .option('--dag <name>', 'which DAG, when the files hold several')
+    .addOption(output('json', 'yaml'))
+    .action(acts(async () => (await import('./commands/plan.ts')).plan))
+}
+
+function explaining(program: Command): void {
+  program
+    .command('explain')
+    .description('why a run or a task waits, or why it ended so, and what to do next')
+    .argument('<run>', 'name or id of a run, or @last')
+    .argument('[task]', 'name of a task; NAME[3] for an item of a fan-out')
+    .addOption(output('json', 'yaml'))
+    .action(acts(async () => (await import('./commands/explain.ts')).explain))
 }
 
 function following(program: Command): void {

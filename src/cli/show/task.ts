@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Task } from '../../core/dag/dag.ts'
 import { attemptPath } from '../../core/run/attempt-path.ts'
 import type { RunState, TaskState } from '../../core/run/state.ts'
 import { lastAttempt, taskAt } from '../../core/run/state.ts'
@@ -55,7 +56,7 @@ function factsOf(state: RunState, task: TaskState): readonly (readonly [string, 
     task.reason === null ? null : ['reason', task.reason],
     task.message === null || task.message === '' ? null : ['message', printable(task.message)],
     task.itemIndex === null ? null : ['item', printable(JSON.stringify(task.item))],
-    ['does', workText(task)],
+    ['does', workText(task.task)],
     child === null ? null : ['as run', child],
     ...Object.entries(task.outputs).map(
       ([name, value]) => [`output ${name}`, printable(value)] as readonly [string, string],
@@ -64,7 +65,8 @@ function factsOf(state: RunState, task: TaskState): readonly (readonly [string, 
   return facts.filter(fact => fact !== null)
 }
 
-function workText({ task: { work } }: TaskState): string {
+/** What a task does, in a few words. */
+export function workText({ work }: Task): string {
   switch (work.kind) {
     case 'dag':
       return `runs DAG ${work.dag}`
@@ -123,7 +125,9 @@ function tookOf(attempt: Attempt, now: number): string {
 function handleText(handle: Attempt['handle']): string {
   if (typeof handle !== 'object' || handle === null || Array.isArray(handle)) return '-'
   const [first] = Object.entries(handle)
-  return first === undefined ? '-' : `${first[0]} ${printable(String(first[1]))}`
+  if (first === undefined) return '-'
+  const [name, value] = first
+  return `${name} ${typeof value === 'string' ? printable(value) : JSON.stringify(value)}`
 }
 
 /** All tasks as a table, items of fan-outs included. */

@@ -1,3 +1,4 @@
+import type { Plan } from '../../core/run/plan.ts'
 import {
   type RunState,
   type TaskState,
@@ -21,7 +22,7 @@ export function treeLines(
 ): readonly string[] {
   const { paint, columns } = options
   const planned = state.tasks.slice(0, state.plan.nodes.length)
-  const depths = depthsOf(state)
+  const depths = depthsOf(state.plan)
   const width = Math.min(
     40,
     Math.max(...planned.map(task => task.key.length + 2 * (depths[task.index] ?? 0)), 4) + 2,
@@ -137,15 +138,15 @@ function waitsFor(state: RunState, task: TaskState): string {
     : `waits for ${names.join(', ')}${open.length > 3 ? ` and ${open.length - 3} more` : ''}`
 }
 
-/** Longest way from a root, per planned task. */
-function depthsOf(state: RunState): readonly number[] {
+/** Longest way from a root, per planned task; deep graphs stay readable by going no further right. */
+export function depthsOf({ nodes }: Plan): readonly number[] {
   const depths: number[] = []
-  const waiting = state.plan.nodes.map(node => node.dependencies.length)
-  const open = state.plan.nodes.flatMap((node, index) => (node.dependencies.length === 0 ? [index] : []))
+  const waiting = nodes.map(node => node.dependencies.length)
+  const open = nodes.flatMap((node, index) => (node.dependencies.length === 0 ? [index] : []))
   for (let at = 0; at < open.length; at += 1) {
     const index = open[at] ?? 0
     depths[index] ??= 0
-    for (const next of state.plan.nodes[index]?.dependents ?? []) {
+    for (const next of nodes[index]?.dependents ?? []) {
       depths[next] = Math.max(depths[next] ?? 0, (depths[index] ?? 0) + 1)
       waiting[next] = (waiting[next] ?? 0) - 1
       if (waiting[next] === 0) open.push(next)
