@@ -1,7 +1,9 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { StoreError } from '../ports/store.ts'
 import { acts, many, output } from './declare.ts'
 import { CommandError, EXIT } from './exit.ts'
+import { EXAMPLES } from './examples.ts'
+import { programName } from './program-name.ts'
 import { readCommands } from './reading.ts'
 import { VERSION } from './version.ts'
 
@@ -12,6 +14,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     if ('code' in error && error.code === 'EPIPE') process.exit(0)
   })
   try {
+    // Words under completion may be anything, so they are not parsed.
+    if (argv[0] === '__complete') {
+      return await (await import('./commands/complete.ts')).complete(buildProgram(), argv.slice(1))
+    }
     await buildProgram().parseAsync(argv, { from: 'user' })
   } catch (error) {
     process.exitCode = await report(error, argv)
@@ -73,7 +79,7 @@ function wantsJson(argv: readonly string[]): boolean {
 
 /** The whole command line as data; the completion, the reference page and the tests read it too. */
 export function buildProgram(): Command {
-  const program = new Command('kontroler')
+  const program = new Command(programName())
     .description('Runs DAGs of tasks: on this machine now, in Kubernetes unchanged.')
     .version(VERSION, '-V, --version')
     .option('--state <dir>', 'state directory (default: $KONTROLER_STATE or .kontroler)')
@@ -81,11 +87,25 @@ export function buildProgram(): Command {
     .showSuggestionAfterError()
     // Errors are told by `report`, like all others.
     .configureOutput({ outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
   runCommands(program)
   readCommands(program)
   changeCommands(program)
+  completionCommands(program)
+  withExamples(program, [])
   return program
+}
+
+/** Every command shows how it is used. */
+function withExamples(command: Command, words: readonly string[]): void {
+  const examples = EXAMPLES[words.join(' ')] ?? []
+  if (examples.length > 0) {
+    const widest = Math.max(...examples.map(([text]) => text.length))
+    const lines = examples.map(([text, why]) => `  ${programName()} ${text.padEnd(widest)}  # ${why}`)
+    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
+  }
+  for (const sub of command.commands) withExamples(sub, [...words, sub.name()])
 }
 
 function executing(command: Command): Command {
@@ -161,4 +181,12 @@ function changeCommands(program: Command): void {
     .option('-p, --parameter <name=value>', 'another value of a parameter', many)
     .option('--latest', 'use the newest version of the DAG, not that of the old run')
     .action(acts(async () => (await import('./commands/again.ts')).fork))
+}
+
+function completionCommands(program: Command): void {
+  program
+    .command('completion')
+    .description('a script that lets the shell complete commands, runs and tasks')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(acts(async () => (await import('./commands/completion.ts')).completion))
 }
