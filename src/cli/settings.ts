@@ -9,6 +9,7 @@ export interface Environment {
   readonly terminal: boolean
   /** A terminal that can be redrawn. */
   readonly live: boolean
+  /** Of the terminal, as it is now. */
   readonly columns: number
   readonly rows: number
   readonly user: string
@@ -22,8 +23,12 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
     color: color && tty && (env['NO_COLOR'] ?? '') === '',
     terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',
-    columns: stdout.columns ?? 100,
-    rows: stdout.rows ?? 40,
+    get columns() {
+      return stdout.columns || 100
+    },
+    get rows() {
+      return stdout.rows || 40
+    },
     user: env['USER'] ?? userName(),
   }
 }

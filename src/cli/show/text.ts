@@ -80,6 +80,11 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 1_440)}d ${Math.floor((minutes % 1_440) / 60)}h`
 }
 
+/** The same for what still goes on: tenths of a second from the start, as milliseconds would only flicker. */
+export function elapsed(ms: number): string {
+  return ms < 1_000 ? `${(Math.max(0, Math.floor(ms / 100)) / 10).toFixed(1)}s` : duration(ms)
+}
+
 /** Local wall time of a moment, to the second. */
 export function clockTime(at: number): string {
   const date = new Date(at)
