@@ -34,10 +34,12 @@ export async function list(
   options: ListOptions,
 ): Promise<number> {
   const query = queryOf(options, systemClock.now())
+  const limit = wholeNumber('--limit', options.limit, LIMIT_MAX)
+  const most = options.all === true ? Number.POSITIVE_INFINITY : limit
   const local = await openLocal(environment.stateDir, false)
   try {
     if (what === 'dags') await listDags(environment, local.store, options)
-    else await listRuns(environment, local.store, query, options)
+    else await listRuns(environment, local.store, query, most, options)
     return EXIT.succeeded
   } finally {
     await local.close()
@@ -73,10 +75,9 @@ async function listRuns(
   environment: Environment,
   store: Store,
   query: RunQuery,
+  limit: number,
   options: ListOptions,
 ): Promise<void> {
-  const limit =
-    options.all === true ? Number.POSITIVE_INFINITY : wholeNumber('--limit', options.limit, LIMIT_MAX)
   const interrupted = await interruptedIds(store)
   const now = systemClock.now()
   const items: StoredRun[] = []
