@@ -68,7 +68,13 @@ describe('beside a run that another process drives', { concurrency: 3 }, () => {
     const { code, stdout } = await logs.ended
     assert.equal((await run.ended).code, 0)
     assert.equal(code, 0)
-    assert.deepEqual(stdout.split('\n'), ['first  | half and half', 'second | try', 'second#2 | try', ''])
+    assert.deepEqual(stdout.split('\n'), [
+      'first    | begins',
+      'first    | half and half',
+      'second   | try',
+      'second#2 | try',
+      '',
+    ])
   })
 
   test('watch shows what run shows, and ends with the same summary and exit code', async () => {
