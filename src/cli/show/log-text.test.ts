@@ -85,3 +85,8 @@ test('terminal: a progress bar becomes lines, a last half line ends', () => {
   assert.equal(text(['10%\r', '20%\r\n', 'done']), '10%\n20%\ndone\n')
   assert.equal(text(['done\n']), 'done\n')
 })
+
+test('prefixed in a terminal: of a progress bar what stood there last', () => {
+  const sink = prefixSink('a | ', { color: false })
+  assert.equal(written(sink, [Buffer.from('10%\r20%\r\ndone')]).toString(), 'a | 20%\na | done\n')
+})

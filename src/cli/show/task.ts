@@ -4,7 +4,7 @@ import { attemptPath } from '../../core/run/attempt-path.ts'
 import type { RunState, TaskState } from '../../core/run/state.ts'
 import { lastAttempt, taskAt } from '../../core/run/state.ts'
 import { type Column, tableLines } from './table.ts'
-import { type Paint, dateTime, duration, mark, painter, phaseText, printable } from './text.ts'
+import { type Paint, dateTime, duration, mark, painter, phaseText, printable, shellWord } from './text.ts'
 import { detailOf } from './tree.ts'
 
 /** The run that the last attempt of a `dag` task started, as its handle says. */
@@ -79,9 +79,6 @@ export function workText({ work }: Task): string {
     }
   }
 }
-
-const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 type Attempt = TaskState['attempts'][number]
 

@@ -147,3 +147,8 @@ export function cut(text: string, width: number): string {
   }
   return kept
 }
+
+/** A word as a person types it in a shell: quoted only where that is needed. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
