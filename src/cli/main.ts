@@ -4,12 +4,16 @@ import { CommandError, EXIT } from './exit.ts'
 import { type Environment, environment } from './settings.ts'
 import { VERSION } from './version.ts'
 
+/** This command drives runs: they come first, whether or not anybody still reads of them. */
+let driving = false
+
 /** Reads the command line, runs one command, sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`| head`) is no trouble.
+  // A reader that has seen enough (`| head`) is no trouble: what only shows ends, what drives a run goes on with it.
   process.stdout.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(0)
+    if (!driving && 'code' in error && error.code === 'EPIPE') process.exit(0)
   })
+  process.stderr.on('error', () => undefined)
   try {
     await buildProgram().parseAsync(argv, { from: 'user' })
   } catch (error) {
@@ -73,6 +77,9 @@ export function buildProgram(): Command {
 
 function executing(command: Command): Command {
   return command
+    .hook('preAction', () => {
+      driving = true
+    })
     .option(
       '--secret <name/key=value>',
       'value of a Secret (key "secret" when left out); may be repeated',
