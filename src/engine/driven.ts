@@ -48,9 +48,9 @@ export type Incoming = { readonly kind: 'observation'; readonly observation: Obs
 export interface IncomingRequest {
   readonly kind: 'request'
   readonly request: RunRequest
-  answered(problem: Problem | null): void
+  readonly answered: (problem: Problem | null) => void
   /** The store could not take it, or the engine closed: it was not done. */
-  failed(error: unknown): void
+  readonly failed: (error: unknown) => void
 }
 
 export function newDriven(state: RunState, stored: number, graceMs: number): Driven {

@@ -155,7 +155,7 @@ export class Scheduler {
   }
 
   async #write({ dag, hash }: ScheduledDag, answer: Due, before: number | null, now: number): Promise<void> {
-    const { store, identity } = this.#engine.parts
+    const { identity } = this.#engine.parts
     const { namespace, name } = dag
     let skips = answer.skips
     for (const { scheduledTime, key, queued } of answer.start) {

@@ -9,7 +9,7 @@ export type Fault = StoreErrorCode | { readonly afterwards: StoreErrorCode } | E
 export interface FragileStore {
   readonly store: Store
   /** Calls under way. */
-  pending(): number
+  readonly pending: () => number
   /** Asked before each call. */
   fault: (method: Method, args: readonly unknown[]) => Fault | Promise<Fault>
   /** Holds the next call of this method up, before or after it takes effect. */
