@@ -419,9 +419,9 @@ test('a bug that shows in one run stops that run alone, is told, and does not le
   const { language } = a.engine.parts
   const buggy: ExpressionLanguage = {
     ...language,
-    compileExpression: (text, scope) => {
+    compileExpression: (text, scope, ...more) => {
       if (text === 'bug') throw new TypeError('undefined is not a function')
-      return language.compileExpression(text, scope)
+      return language.compileExpression(text, scope, ...more)
     },
   }
   Object.assign(a.engine.parts, { language: buggy })
