@@ -384,8 +384,7 @@ rule('300 started at once all run', async place => {
   for (const [index, spec] of specs.entries()) assert.equal((await watched.ended(spec)).exitCode, index % 5)
 })
 
-test('what a process cannot honour is said in sentences', () => {
-  const place = processPlace()
+rule('what a process cannot honour is said in sentences', async place => {
   const { executor } = new Watched(place)
   const plain = attempt(place, { sh: 'true' }).work
   assert.deepEqual(executor.ignores(plain), [])
