@@ -24,9 +24,14 @@ export interface EffectsHost {
   readonly parts: EngineParts
   now(): number
   observe(observation: Observation): void
+  trouble(error: unknown, run: string): void
   submit(dag: Dag, created: RunCreated): Promise<void>
   adopt(run: string, owner: string | null): Promise<boolean>
   request(run: string, request: RunRequest): Promise<Problem | null>
+  hurry(run: string, graceMs: number): void
+  stateOf(run: string): RunState | null
+  /** Read this run from the store again, in a while: something could not be done for it now. */
+  later(run: string): void
 }
 
 /**
@@ -69,7 +74,8 @@ export class Effects {
       const task = taskAt(state, index)
       const attempt = lastAttempt(task)
       if (attempt === undefined) continue
-      void this.#ensure(state, task, attempt.phase === 'stopping' ? graceMs : null)
+      const work = this.#ensure(state, task, attempt.phase === 'stopping' ? graceMs : null)
+      work.catch((error: unknown) => this.#tryLater(state.created.run, error))
     }
   }
 
@@ -85,9 +91,18 @@ export class Effects {
     const waiting = this.#children.get(run)
     if (waiting === undefined) return
     const row = await this.#host.parts.store.run(run)
-    if (row === null || !isTerminal(row.phase)) return
+    if (row !== null && !isTerminal(row.phase)) return
     this.#children.delete(run)
-    this.#ended(waiting, childOutcome(row))
+    if (row !== null) return this.#ended(waiting, childOutcome(row))
+    this.#ended(waiting, failure('lost', 'LOST', `run ${run} was removed`))
+  }
+
+  /** Sees to it that what is waited for is driven by somebody and that its end was noticed. */
+  async lookAtChildren(): Promise<void> {
+    for (const [child, ref] of this.#children) {
+      if (this.#host.stateOf(ref.run) === null) this.#children.delete(child)
+      else await this.#lookAtChild(child)
+    }
   }
 
   /** Settles when everything that finished runs left behind is gone. */
@@ -115,9 +130,16 @@ export class Effects {
         ? this.#startChild(state, task, ref)
         : this.#startContainer(state, task, ref)
     work.catch((error: unknown) => {
+      // The store's trouble is not the attempt's: it is started when the store can take it.
+      if (error instanceof StoreError) return this.#tryLater(ref.run, error)
       const message = error instanceof Error ? error.message : String(error)
       this.#ended(ref, failure('startError', 'START_ERROR', message))
     })
+  }
+
+  #tryLater(run: string, error: unknown): void {
+    this.#host.trouble(error, run)
+    this.#host.later(run)
   }
 
   async #startContainer(state: RunState, task: TaskState, ref: AttemptRef): Promise<void> {
@@ -207,7 +229,8 @@ export class Effects {
         const message = created.problems.map(problem => problem.message).join('; ')
         return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
       }
-      this.#children.set(child, ref)
+      // It may have been told to end while all this was read: what has not started never does.
+      if (!this.#mayStart(ref)) return this.#ended(ref, NOT_STARTED)
       await this.#host.submit(dag.dag, created.value).catch((error: unknown) => {
         if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
       })
@@ -215,16 +238,26 @@ export class Effects {
     await this.#followChild(child, ref)
   }
 
-  /** The child is in the store: it is watched to its end, and driven here when nobody else drives it. */
+  #mayStart(ref: AttemptRef): boolean {
+    const state = this.#host.stateOf(ref.run)
+    const attempt = state === null ? undefined : lastAttempt(taskByKey(state, ref.task))
+    return attempt?.number === ref.attempt && attempt.phase !== 'stopping' && attempt.phase !== 'ended'
+  }
+
+  /** The child is in the store: it is watched to its end. */
   async #followChild(child: string, ref: AttemptRef): Promise<void> {
-    const { store, probe, me } = this.#host.parts
     this.#children.set(child, ref)
     this.#host.observe({ kind: 'running', ref, at: this.#host.now(), handle: { run: child } })
+    await this.#lookAtChild(child)
+  }
+
+  /** A child whose engine is dead, or let go of it, is driven here. */
+  async #lookAtChild(child: string): Promise<void> {
+    const { store, probe, me } = this.#host.parts
     const row = await store.run(child)
-    if (row === null) return
-    if (isTerminal(row.phase)) return await this.childMoved(child)
+    if (row === null || isTerminal(row.phase)) return await this.childMoved(child)
     const owner = (await store.engines()).find(({ id }) => id === row.owner)
-    if (row.owner !== me.id && (owner === undefined || !probe.isAlive(owner)))
+    if (row.owner === me.id || owner === undefined || !probe.isAlive(owner))
       await this.#host.adopt(child, row.owner)
   }
 
@@ -244,17 +277,18 @@ export class Effects {
     const ref = refOf(state, task)
     if (task.task.work.kind === 'container') return this.#host.parts.executor.stop(ref, graceMs)
     const child = childRunId(ref.run, ref.task, ref.attempt)
-    void this.#stopChild(child, ref).catch((error: unknown) => {
-      this.#host.parts.notices.trouble?.('INTERNAL_ERROR', String(error), ref.run)
-    })
+    const skipFinally = state.stop?.skipFinally ?? false
+    this.#stopChild(child, ref, skipFinally, graceMs).catch((error: unknown) =>
+      this.#tryLater(ref.run, error),
+    )
   }
 
-  async #stopChild(child: string, ref: AttemptRef): Promise<void> {
+  async #stopChild(child: string, ref: AttemptRef, skipFinally: boolean, graceMs: number): Promise<void> {
     const by = `run ${ref.run}`
-    const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally: false })
-    if (problem?.code === 'UNKNOWN_RUN')
-      this.#ended(ref, failure('cancelled', 'CANCELLED', 'it had not started'))
-    else await this.#followChild(child, ref)
+    const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally })
+    if (problem?.code === 'UNKNOWN_RUN') return this.#ended(ref, NOT_STARTED)
+    await this.#followChild(child, ref)
+    this.#host.hurry(child, graceMs)
   }
 
   #release(state: RunState, task: TaskState, attempt: number): void {
@@ -265,12 +299,15 @@ export class Effects {
   #runEnded(state: RunState): void {
     const { created } = state
     const { executor, notices } = this.#host.parts
-    executor
+    const cleaning = executor
       .endRun(created.run, { removeWorkspace: state.dag.workspace !== null })
       .catch((error: unknown) => {
         notices.trouble?.('START_ERROR', `cleaning up after the run: ${String(error)}`, created.run)
       })
-    void this.childMoved(created.run)
+      .finally(() => this.#cleaning.delete(cleaning))
+    this.#cleaning.add(cleaning)
+    // What cannot be read now is found by the next sweep.
+    this.childMoved(created.run).catch((error: unknown) => this.#host.trouble(error, created.run))
   }
 
   #ended(ref: AttemptRef, outcome: Outcome): void {
@@ -303,6 +340,8 @@ function missing(
 function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome {
   return { kind, reason, exitCode: null, signal: null, message, outputs: {} }
 }
+
+const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function refOf(state: RunState, task: TaskState): AttemptRef {
   return { run: state.created.run, task: task.key, attempt: task.attempts.length }

@@ -1,4 +1,5 @@
 import type { Parameter } from '../dag/dag.ts'
+import { fitsType } from '../dag/value-type.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
@@ -123,7 +124,7 @@ function fillForm(
 
 /** Says what is wrong with a text as the value of a parameter or form field; null when it fits. */
 export function valueProblem(field: Parameter, value: string): Problem | null {
-  if (!fits(field, value)) {
+  if (!fitsType(field.type, value)) {
     return problem(
       'PARAMETER_TYPE',
       `${field.name} is not ${article(field.type)}: ${JSON.stringify(value)}`,
@@ -138,32 +139,12 @@ export function valueProblem(field: Parameter, value: string): Problem | null {
       .map(item => (typeof item === 'string' ? item : JSON.stringify(item)))
       .join(', ')
     return problem(
-      'PARAMETER_NOT_ALLOWED',
+      'PARAMETER_ENUM',
       `${field.name} cannot be ${JSON.stringify(value)}`,
       `use one of: ${allowed}`,
     )
   }
   return null
-}
-
-function fits(field: Parameter, value: string): boolean {
-  switch (field.type) {
-    case 'string':
-      return true
-    case 'boolean':
-      return value === 'true' || value === 'false'
-    case 'integer':
-      return /^-?\d{1,15}$/.test(value)
-    case 'number':
-      return value.trim() !== '' && Number.isFinite(Number(value))
-    case 'json':
-      try {
-        JSON.parse(value)
-        return true
-      } catch {
-        return false
-      }
-  }
 }
 
 function article(type: Parameter['type']): string {
