@@ -242,6 +242,6 @@ test('no run is of a version that is not in the store yet', async t => {
   await replaced
   await here.pass(MINUTE)
   const { items } = await here.store.runs({})
-  assert.deepEqual(items.map(({ labels }) => labels['version'] ?? '').toSorted(), ['new', 'old'])
+  assert.deepEqual(new Set(items.map(({ labels }) => labels['version'])), new Set(['new', 'old']))
   for (const { id } of items) assert.equal(await here.phase(id), 'succeeded')
 })

@@ -73,6 +73,7 @@ export class Place {
 
   /** Reads the store beside whoever works with it. */
   async read<T>(work: (store: Store) => Promise<T>): Promise<T> {
+    mkdirSync(this.state, { recursive: true, mode: 0o700 })
     const store = await openSqliteStore(join(this.state, 'kontroler.db'))
     try {
       return await work(store)
