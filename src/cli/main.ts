@@ -7,12 +7,16 @@ import { programName } from './program-name.ts'
 import { readCommands } from './reading.ts'
 import { VERSION } from './version.ts'
 
+/** This command drives runs: they come first, whether or not anybody still reads of them. */
+let driving = false
+
 /** Reads the command line, runs one command, sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`| head`) is no trouble.
+  // A reader that has seen enough (`| head`) is no trouble: what only shows ends, what drives a run goes on with it.
   process.stdout.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(0)
+    if (!driving && 'code' in error && error.code === 'EPIPE') process.exit(0)
   })
+  process.stderr.on('error', () => undefined)
   try {
     // Words under completion may be anything, so they are not parsed.
     if (argv[0] === '__complete') {
@@ -110,6 +114,9 @@ function withExamples(command: Command, words: readonly string[]): void {
 
 function executing(command: Command): Command {
   return command
+    .hook('preAction', () => {
+      driving = true
+    })
     .option(
       '--secret <name/key=value>',
       'value of a Secret (key "secret" when left out); may be repeated',

@@ -16,7 +16,8 @@ export function cliReference(): string {
   ].join('\n\n')}\n`
 }
 
-const ABOUT = `\`kontroler COMMAND --help\` shows the same for one command. As \`kubectl-kontroler\` on the PATH it is a plugin: \`kubectl kontroler COMMAND\`.
+const ABOUT = `\`kontroler COMMAND --help\` shows the same for one command. \
+As \`kubectl-kontroler\` on the PATH it is a plugin: \`kubectl kontroler COMMAND\`.
 
 A \`RUN\` is a name, an id, the beginning of either when only one run has it, or \`@last\` for the newest run.
 A task of a fan-out is \`NAME\`, one of its items \`NAME[3]\`.
@@ -30,7 +31,8 @@ A task of a fan-out is \`NAME\`, one of its items \`NAME[3]\`.
 | 4 | the run was out of time |
 | 130 | Ctrl-C on a command that only looks (\`watch\`, \`logs -f\`); the run goes on |
 
-Errors go to standard error as \`error CODE: what is wrong\` and a line \`fix: what to do\`; with \`-o json\` as one JSON object \`{code, message, fix}\`.
+Errors go to standard error as \`error CODE: what is wrong\` and a line \`fix: what to do\`; \
+with \`-o json\` as one JSON object \`{code, message, fix}\`.
 
 | environment variable | meaning |
 |---|---|

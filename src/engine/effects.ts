@@ -229,12 +229,19 @@ export class Effects {
         const message = created.problems.map(problem => problem.message).join('; ')
         return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
       }
-      this.#children.set(child, ref)
+      // It may have been told to end while all this was read: what has not started never does.
+      if (!this.#mayStart(ref)) return this.#ended(ref, NOT_STARTED)
       await this.#host.submit(dag.dag, created.value).catch((error: unknown) => {
         if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
       })
     }
     await this.#followChild(child, ref)
+  }
+
+  #mayStart(ref: AttemptRef): boolean {
+    const state = this.#host.stateOf(ref.run)
+    const attempt = state === null ? undefined : lastAttempt(taskByKey(state, ref.task))
+    return attempt?.number === ref.attempt && attempt.phase !== 'stopping' && attempt.phase !== 'ended'
   }
 
   /** The child is in the store: it is watched to its end. */
@@ -279,8 +286,7 @@ export class Effects {
   async #stopChild(child: string, ref: AttemptRef, skipFinally: boolean, graceMs: number): Promise<void> {
     const by = `run ${ref.run}`
     const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally })
-    if (problem?.code === 'UNKNOWN_RUN')
-      return this.#ended(ref, failure('cancelled', 'CANCELLED', 'it had not started'))
+    if (problem?.code === 'UNKNOWN_RUN') return this.#ended(ref, NOT_STARTED)
     await this.#followChild(child, ref)
     this.#host.hurry(child, graceMs)
   }
@@ -334,6 +340,8 @@ function missing(
 function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome {
   return { kind, reason, exitCode: null, signal: null, message, outputs: {} }
 }
+
+const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function refOf(state: RunState, task: TaskState): AttemptRef {
   return { run: state.created.run, task: task.key, attempt: task.attempts.length }
