@@ -191,6 +191,16 @@ describe('explain', { concurrency: 3 }, () => {
   })
 })
 
+describe('export', { concurrency: 3 }, () => {
+  test('of a run and of a DAG the document that validates and runs again', async () => {
+    const [ofRun, ofDag] = await Promise.all([here.run('export', 'hello-one'), here.run('export', 'hello')])
+    assert.match(ofRun.stdout, /^apiVersion: .*\nkind: DAG\nmetadata:\n {2}name: hello\n/)
+    assert.equal(ofRun.stdout, ofDag.stdout)
+    const again = await here.start(['plan', '-'], { input: ofRun.stdout }).ended
+    assert.match(again.stdout, /^DAG hello: 4 tasks, version 1, unchanged\n/)
+  })
+})
+
 describe('names that are not there', { concurrency: 3 }, () => {
   test('a run: where to look', async () => {
     const { code, stdout, stderr } = await here.run('get', 'nope')

@@ -28,7 +28,7 @@ describe('wrong usage ends with 2, one sentence and a way out', { concurrency: 3
     [['list', '--limit', '0'], /BAD_OPTION: --limit 0 /, /whole number from 1/],
     [['list', '-l', 'team'], /BAD_OPTION: --label team has no value/, /--label NAME=value/],
     [['run', hello, '--grace', 'long'], /BAD_OPTION: --grace long is no duration/, /500ms, 10s or 1m30s/],
-    [['run', hello, '-p', 'WHOM=you'], /UNKNOWN_PARAMETER: /, /WHO/],
+    [['run', hello, '-p', 'WHOM=you'], /PARAMETER_UNKNOWN: /, /WHO/],
     [['run', 'not-there.yaml'], /FILE_UNREADABLE: /, /check the path/],
     [['run', hello, '--dag', 'hallo'], /UNKNOWN_DAG: the files hold no DAG hallo/, /they hold: hello/],
   ]
@@ -177,7 +177,7 @@ describe('plan', { concurrency: 2 }, () => {
     const { code, stderr } = await here.run('plan', join(EXAMPLES, 'parameters.yaml'))
     assert.match(
       stderr,
-      /^error PARAMETER_MISSING: parameter COUNT needs a value\n {2}fix: give it with -p COUNT=/,
+      /^error PARAMETER_REQUIRED: parameter COUNT needs a value\n {2}fix: give it with -p COUNT=/,
     )
     assert.equal(code, 2)
   })
