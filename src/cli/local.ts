@@ -4,7 +4,7 @@ import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
 import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
-import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
+import { type Page, type Store, type StoredRun, StoreError } from '../ports/store.ts'
 import { openSqliteStore } from '../stores/sqlite/open.ts'
 import { CommandError } from './exit.ts'
 
@@ -62,8 +62,8 @@ export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
  */
 export async function findRun(store: Store, text: string): Promise<StoredRun> {
   if (text === '@last') {
-    const [last] = (await store.runs({ limit: 1 })).items
-    if (last !== undefined) return last
+    const last = await newestRun(store)
+    if (last !== null) return last
     throw new CommandError('UNKNOWN_RUN', 'nothing has run yet', 'kontroler run FILE')
   }
   const found = await store.runsLike(text, 10)
@@ -80,6 +80,18 @@ export async function findRun(store: Store, text: string): Promise<StoredRun> {
     )
   }
   return only
+}
+
+/** The newest run that somebody asked for; runs that are tasks of others do not count. */
+async function newestRun(store: Store): Promise<StoredRun | null> {
+  let after: string | null = null
+  do {
+    const page: Page<StoredRun> = await store.runs({ limit: 50, ...(after === null ? {} : { after }) })
+    const found = page.items.find(({ parentRun }) => parentRun === null)
+    if (found !== undefined) return found
+    after = page.next
+  } while (after !== null)
+  return null
 }
 
 /** A typed failure of the world as a sentence and a way out. */
