@@ -4,12 +4,14 @@ import type { Engine } from '../engine/engine.ts'
 import { loadRun } from '../engine/load.ts'
 import type { EngineSettings } from '../engine/parts.ts'
 import type { ValueSource } from '../ports/secrets.ts'
+import type { LogArchive } from '../ports/logs.ts'
 import { StoreError } from '../ports/store.ts'
 import { systemClock } from './clock.ts'
 import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import { type Local, openEngine } from './local.ts'
 import type { Environment } from './settings.ts'
+import { printLines } from './show/print.ts'
 import { summaryLines } from './show/summary.ts'
 import { painter } from './show/text.ts'
 
@@ -72,10 +74,7 @@ export async function driveRun(
     else if (now !== null) show.events(now, [])
     const state = await over.promise
     show.end(state)
-    if (options.format === 'tree' || options.format === 'lines') {
-      const lines = await summaryLines(state, local.logs, painter(environment.color), masker(options.secrets))
-      process.stdout.write(`${lines.join('\n')}\n`)
-    }
+    await showEnd(state, local.logs, options)
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
@@ -84,6 +83,17 @@ export async function driveRun(
     stopListening()
     await engine.close()
   }
+}
+
+/** What a person reads when a run is over; nothing where a program reads. */
+export async function showEnd(
+  state: RunState,
+  logs: LogArchive,
+  options: Pick<DriveOptions, 'format' | 'environment' | 'secrets'>,
+): Promise<void> {
+  if (options.format !== 'tree' && options.format !== 'lines') return
+  const paint = painter(options.environment.color)
+  printLines(await summaryLines(state, logs, paint, masker(options.secrets)))
 }
 
 function takenOver(message: string): CommandError {

@@ -12,6 +12,11 @@ export async function interruptedRuns(store: Store): Promise<readonly StoredRun[
   })
 }
 
+/** Their ids, for lists that mark them. */
+export async function interruptedIds(store: Store): Promise<ReadonlySet<string>> {
+  return new Set((await interruptedRuns(store)).map(({ id }) => id))
+}
+
 /** One line a run, so that what a crash left open is not forgotten. */
 export async function interruptedNotes(store: Store): Promise<readonly string[]> {
   const runs = (await interruptedRuns(store)).filter(({ parentRun }) => parentRun === null)

@@ -12,7 +12,8 @@ import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
 import type { Environment } from './settings.ts'
 import { painter } from './show/text.ts'
 
-const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
+/** Colours of problems. */
+export const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
 
 /** Everything that files say, and the texts to show problems in. */
 export interface Manifest extends Loaded {

@@ -1,5 +1,7 @@
 /** Every bound of the engine, with its unit, in one place. */
 export const LIMITS = {
+  /** Characters in the name of a task, a DAG or a pool: a container name and a label value hold no more. */
+  nameLengthMax: 63,
   /** Tasks of one run, items of fan-outs included. */
   tasksPerRunMax: 100_000,
   /** Items of one fan-out. */
@@ -8,7 +10,9 @@ export const LIMITS = {
   tasksPerEventMax: 1_000,
   /** Retries that infrastructure outcomes may use up, apart from the task's own. */
   infrastructureRetriesMax: 5,
+  /** First wait before such a retry; each further one is twice as long. */
   infrastructureDelayMs: 1_000,
+  /** Longest wait before such a retry. */
   infrastructureDelayMaxMs: 60_000,
   /** Time between TERM and KILL when an attempt is stopped. */
   stopGraceMs: 10_000,

@@ -80,6 +80,7 @@ export const PROBLEM_CODES = {
   ENV_SOURCE: 'a variable needs exactly one source',
   OUTPUT_NAME: 'an output or form field cannot have that name',
   OUTPUT_DUPLICATE: 'an output is there twice',
+  QUANTITY_INVALID: 'an amount of a resource cannot be read',
   BACKOFF_ORDER: 'the longest delay of retries is shorter than the first',
   CONDITIONAL_EMPTY: 'retries are limited to exit codes, but none is named',
   EXIT_CODE_RANGE: 'no process ends with that exit code',
@@ -102,6 +103,7 @@ export const PROBLEM_CODES = {
   CEL_TOO_COMPLEX: 'an expression is longer or deeper than allowed',
   TEMPLATE_UNTERMINATED: 'a ${{ has no }} after it',
   EXPRESSION_ORDER: 'an expression looks at a task that may not have settled by then',
+  EXPRESSION_SECRET: 'an expression names a parameter that comes from a Secret',
   TEMPLATE_IN_SCRIPT: '`${{ }}` in a script would let data become code',
   TEMPLATE_NOT_HERE: '`${{ }}` is not rendered in this field',
   // the arrow language
@@ -113,6 +115,14 @@ export const PROBLEM_CODES = {
   DSL_PARAMETER_DEFAULT: 'a parameter has both or neither of default and defaultFromSecret',
   DSL_REPEATED: 'a field is given twice; the last one counts',
   DSL_TOO_LARGE: 'an arrow-language text is larger than allowed',
+  // what is asked of runs
+  UNKNOWN_RUN: 'there is no such run',
+  UNKNOWN_TASK: 'the run has no such task',
+  RUN_FINISHED: 'the run has settled, so nothing can be asked of it',
+  NOT_AN_APPROVAL: 'the task named is not an approval of this run',
+  NOT_WAITING: 'the approval does not wait for an answer now',
+  UNKNOWN_FORM_FIELD: 'an answer has a field that the form does not ask for',
+  FORM_FIELD_MISSING: 'an answer lacks a field that the form needs',
 } as const satisfies Readonly<Record<string, string>>
 
 export type ProblemCode = keyof typeof PROBLEM_CODES

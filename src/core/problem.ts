@@ -1,3 +1,5 @@
+import type { ProblemCode } from './problem-codes.ts'
+
 /**
  * Something wrong with what a person wrote, in a shape every face can show: the CLI as text or SARIF, the API as
  * problem+json, the UI as an editor mark, a condition on a Kubernetes object.
@@ -7,7 +9,7 @@
  */
 export interface Problem {
   /** Stable, searchable, UPPER_SNAKE; listed in `core/problem-codes.ts`. */
-  readonly code: string
+  readonly code: ProblemCode
   readonly severity: 'error' | 'warning'
   /** Where in the document: keys and indexes from its root. Empty for the document as a whole. */
   readonly path: readonly (string | number)[]

@@ -36,8 +36,9 @@ function tables(path: string, schema: JsonSchema, depth: number, told: Map<strin
   const inner: string[] = []
   for (const name of names) {
     const property = properties[name] ?? {}
-    const cells = [typeOf(property), defaultOf(property), cell(property['description'])]
-    lines.push(`| \`${name}\`${required.has(name) ? ' (needed)' : ''} | ${cells.join(' | ')} |`)
+    const title = `\`${name}\`${required.has(name) ? ' (needed)' : ''}`
+    const meaning = cell(property['description'])
+    lines.push(`| ${title} | ${typeOf(property)} | ${defaultOf(property)} | ${meaning} |`)
     inner.push(...innerTables(`${path}.${name}`, property, depth, told))
   }
   return [...lines, ...inner]

@@ -172,6 +172,14 @@ function unknownField(key: string, parent: Path, schema: z.ZodType): Finding {
 }
 
 function missing(name: string, path: Path): Finding {
+  if (typeof path.at(-1) === 'number') {
+    return {
+      code: 'FIELD_MISSING',
+      path,
+      message: `${name} is empty`,
+      fix: 'write a value, or remove the item',
+    }
+  }
   return { code: 'FIELD_MISSING', path, message: `${name} is missing`, fix: `add ${String(path.at(-1))}` }
 }
 
@@ -295,14 +303,7 @@ function flattened(definition: Definition): Definition[] {
 }
 
 /** Fields whose content is the user's own JSON, where null means null. */
-const OPEN_FIELDS: ReadonlySet<string> = new Set([
-  'forEach',
-  'matrix',
-  'enum',
-  'defaultValue',
-  'value',
-  'podTemplate',
-])
+const OPEN_FIELDS: ReadonlySet<string> = new Set(['forEach', 'matrix', 'enum', 'defaultValue', 'value'])
 
 /** An empty field is an absent one, as on an API server. Copies, so that the document stays as it was read. */
 function withoutNulls(value: Json): unknown {

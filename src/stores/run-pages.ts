@@ -118,8 +118,8 @@ function placeIn(query: RunQuery): Place | null {
  */
 async function rarestLabel(db: Kysely<Tables>, query: RunQuery): Promise<string | null> {
   const labels = Object.entries(query.labels ?? {})
-  if (query.parentRun !== undefined || labels.length < 2)
-    return query.parentRun === undefined ? (labels[0]?.[0] ?? null) : null
+  if (query.parentRun !== undefined) return null
+  if (labels.length < 2) return labels[0]?.[0] ?? null
   let rarest: { readonly key: string; readonly count: number } | null = null
   for (const [key, value] of labels) {
     const some = db.selectFrom('run_label').select('run').where('key', '=', key).where('value', '=', value)

@@ -39,7 +39,7 @@ function compile(text: string, scope: ExpressionScope): Compiled<Expression> {
     const message = `not understood: ${text}`
     return {
       ok: false,
-      problems: [{ code: 'EXPRESSION', severity: 'error', path: [], message, fix, offset: 0 }],
+      problems: [{ code: 'CEL_SYNTAX', severity: 'error', path: [], message, fix, offset: 0 }],
     }
   }
   const evaluate = (values: ExpressionValues): Json => {

@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { DslToken } from './dsl-tokens.ts'
 
@@ -50,7 +51,7 @@ export function expect(reader: DslReader, kind: DslToken['kind'], what: string):
 }
 
 /** @throws {Stop} Always. */
-export function fail(at: DslToken, message: string, fix: string, code = 'DSL_SYNTAX'): never {
+export function fail(at: DslToken, message: string, fix: string, code: ProblemCode = 'DSL_SYNTAX'): never {
   throw new Stop(problemAt(at, code, message, fix))
 }
 
@@ -68,7 +69,7 @@ export function nameOf(token: DslToken): string {
 
 export function problemAt(
   { line, column }: { readonly line: number; readonly column: number },
-  code: string,
+  code: ProblemCode,
   message: string,
   fix: string,
 ): Problem {

@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import { nearest } from '../nearest.ts'
 import type { ExpressionScope } from './expression.ts'
 import { METHODS } from './functions.ts'
@@ -5,7 +6,7 @@ import { ValueError } from './meter.ts'
 import { type ExpressionProblem, ROOTS } from './names.ts'
 
 /** A problem of an expression at a place of its text. */
-export function problem(code: string, offset: number, message: string, fix: string): ExpressionProblem {
+export function problem(code: ProblemCode, offset: number, message: string, fix: string): ExpressionProblem {
   return { code, severity: 'error', path: [], message, fix, offset }
 }
 

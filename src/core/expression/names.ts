@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import type { ParameterType } from '../dag/dag.ts'
 import { nearest } from '../nearest.ts'
 import type { Problem } from '../problem.ts'
@@ -252,6 +253,6 @@ function unknown(
   )
 }
 
-function report(scan: Scan, offset: number, code: string, message: string, fix: string): void {
+function report(scan: Scan, offset: number, code: ProblemCode, message: string, fix: string): void {
   scan.problems.push({ code, severity: 'error', path: [], message, fix, offset })
 }

@@ -1,3 +1,4 @@
+import type { ProblemCode } from '../problem-codes.ts'
 import { nearest } from '../nearest.ts'
 import { equals, isIn } from './equality.ts'
 import { FUNCTIONS, METHODS, UTC_ONLY } from './functions.ts'
@@ -63,7 +64,7 @@ export function prepare(
 ): { readonly problems: readonly ExpressionProblem[]; readonly variables: ReadonlySet<string> } {
   const problems: ExpressionProblem[] = []
   const variables = new Set<string>()
-  const report = (code: string, offset: number, message: string, fix: string): void => {
+  const report = (code: ProblemCode, offset: number, message: string, fix: string): void => {
     problems.push({ code, severity: 'error', path: [], message, fix, offset })
   }
   walk(root, (node, depth) => {
@@ -137,7 +138,7 @@ function checkCall(
   node: Node,
   masked: string,
   renamed: ReadonlySet<string>,
-  report: (code: string, offset: number, message: string, fix: string) => void,
+  report: (code: ProblemCode, offset: number, message: string, fix: string) => void,
 ): void {
   const method = node.op === 'rcall'
   const name = String(argsOf(node)[0])

@@ -1,4 +1,6 @@
 import type { Parameter } from '../dag/dag.ts'
+import { fitsType } from '../dag/value-type.ts'
+import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
 import { type RunState, isTerminal, taskAt } from './state.ts'
@@ -32,7 +34,7 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
   if (isTerminal(state.phase)) {
     return refuse(
       'RUN_FINISHED',
-      `run ${state.created.run} has ${state.phase} already`,
+      `run ${state.created.run} has ended already: ${state.phase}`,
       'nothing is left to do',
     )
   }
@@ -46,7 +48,9 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
       if (!state.paused) return { ok: true, events: [] }
       return { ok: true, events: [{ type: 'runResumed', at: now, by: request.by }] }
     case 'begin':
-      return { ok: true, events: state.phase === 'queued' ? [{ type: 'runStarted', at: now }] : [] }
+      // One that is told to stop has nothing to begin.
+      if (state.phase !== 'queued' || state.stop !== null) return { ok: true, events: [] }
+      return { ok: true, events: [{ type: 'runStarted', at: now }] }
     case 'answer':
       return approve(state, request, now)
   }
@@ -120,7 +124,7 @@ function fillForm(
 
 /** Says what is wrong with a text as the value of a parameter or form field; null when it fits. */
 export function valueProblem(field: Parameter, value: string): Problem | null {
-  if (!fits(field, value)) {
+  if (!fitsType(field.type, value)) {
     return problem(
       'PARAMETER_TYPE',
       `${field.name} is not ${article(field.type)}: ${JSON.stringify(value)}`,
@@ -135,32 +139,12 @@ export function valueProblem(field: Parameter, value: string): Problem | null {
       .map(item => (typeof item === 'string' ? item : JSON.stringify(item)))
       .join(', ')
     return problem(
-      'PARAMETER_NOT_ALLOWED',
+      'PARAMETER_ENUM',
       `${field.name} cannot be ${JSON.stringify(value)}`,
       `use one of: ${allowed}`,
     )
   }
   return null
-}
-
-function fits(field: Parameter, value: string): boolean {
-  switch (field.type) {
-    case 'string':
-      return true
-    case 'boolean':
-      return value === 'true' || value === 'false'
-    case 'integer':
-      return /^-?\d{1,15}$/.test(value)
-    case 'number':
-      return value.trim() !== '' && Number.isFinite(Number(value))
-    case 'json':
-      try {
-        JSON.parse(value)
-        return true
-      } catch {
-        return false
-      }
-  }
 }
 
 function article(type: Parameter['type']): string {
@@ -178,10 +162,10 @@ function article(type: Parameter['type']): string {
   }
 }
 
-function refuse(code: string, message: string, fix: string): Answered {
+function refuse(code: ProblemCode, message: string, fix: string): Answered {
   return { ok: false, problem: problem(code, message, fix) }
 }
 
-function problem(code: string, message: string, fix: string): Problem {
+function problem(code: ProblemCode, message: string, fix: string): Problem {
   return { code, severity: 'error', path: [], message, fix }
 }

@@ -1,6 +1,7 @@
 import type { RunSettled, TasksSettled } from './events.ts'
 import type { ReasonCode } from './reasons.ts'
 import { type RunState, type TaskState, taskAt } from './state.ts'
+import { failureOf } from './words.ts'
 
 /** How a fan-out ends once all of its items have: one failed item fails it, unless it may fail. */
 export function endOfGroup(
@@ -25,9 +26,13 @@ export function endOfGroup(
 /** How the run ends once every task has settled. */
 export function endOfRun(state: RunState, at: number): RunSettled {
   const stop = state.stop
-  if (stop?.why === 'cancelled' || stop?.why === 'replaced') {
-    const reason = stop.why === 'replaced' ? 'REPLACED' : 'CANCELLED'
-    return { type: 'runSettled', at, phase: 'cancelled', reason, message: `cancelled by ${stop.by}` }
+  if (stop?.why === 'cancelled') {
+    const message = `cancelled by ${stop.by}`
+    return { type: 'runSettled', at, phase: 'cancelled', reason: 'CANCELLED', message }
+  }
+  if (stop?.why === 'replaced') {
+    const message = 'a newer run took its place'
+    return { type: 'runSettled', at, phase: 'cancelled', reason: 'REPLACED', message }
   }
   if (stop?.why === 'timedOut') {
     const message = `the run took longer than its timeout${failureText(state, '; before that ')}`
@@ -47,19 +52,4 @@ function failureText(state: RunState, lead: string): string {
   const others = state.failures.length - 1
   const more = others > 0 ? `, and ${others} other ${others === 1 ? 'task' : 'tasks'} failed` : ''
   return `${lead}${task.key} ${failureOf(task)}${more}`
-}
-
-function failureOf(task: TaskState): string {
-  const tries = task.attempts.length
-  const times = tries > 1 ? ` (attempt ${tries} of ${tries})` : ''
-  switch (task.reason) {
-    case 'EXIT_CODE':
-      return `exited with code ${task.exitCode ?? '?'}${times}`
-    case 'TIMED_OUT':
-      return `ran longer than its timeout${times}`
-    case null:
-      return `failed${times}`
-    default:
-      return `failed: ${task.message ?? task.reason}${times}`
-  }
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { document } from './metadata.ts'
 import { parameter } from './parameter.ts'
-import { count, duration, header, positive, quantity, secretRef, text, textList, textMap } from './shapes.ts'
+import { count, duration, header, positive, quantity, secretRef, text, textList } from './shapes.ts'
 import { task } from './task.ts'
 import { trigger } from './trigger.ts'
 
@@ -69,7 +69,6 @@ const retention = z
   .strictObject({
     runs: positive.describe('Number of ended runs to keep.').optional(),
     age: duration.describe('How long ended runs are kept.').optional(),
-    labels: textMap.describe('Only runs with these labels are removed.').optional(),
   })
   .describe('How much history is kept.')
 

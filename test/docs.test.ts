@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { LIMITS } from '../src/core/limits.ts'
+import { PROBLEM_CODES } from '../src/core/problem-codes.ts'
+import { REASONS } from '../src/core/run/reasons.ts'
+import { SKIP_REASONS } from '../src/core/schedule/skip.ts'
+
+const update = process.env['UPDATE'] === '1'
+
+function holds(file: string, text: string): void {
+  if (update) writeFileSync(file, text)
+  assert.equal(existsSync(file) ? readFileSync(file, 'utf8') : '', text, `${file} is stale: npm run generate`)
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map(cells => `| ${cells.map(cell).join(' | ')} |`).join('\n')
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+
+test('the page of reason codes is that of the table', () => {
+  const rows = Object.entries(REASONS).map(([code, [sentence, next]]) => [`\`${code}\``, sentence, next])
+  const skips = Object.entries(SKIP_REASONS).map(([code, sentence]) => [`\`${code}\``, sentence])
+  holds(
+    'docs/reference/reasons.md',
+    `# Reason codes
+
+Why a task or run waits, and why it ended as it did: the closed list, the same everywhere. Words in braces are filled in.
+
+${table(['code', 'the task or run …', 'what to do'], rows)}
+
+Why a tick of a schedule did not become a run:
+
+${table(['code', 'meaning'], skips)}
+`,
+  )
+})
+
+test('the page of problem codes is that of the table', () => {
+  const rows = Object.entries(PROBLEM_CODES).map(([code, meaning]) => [`\`${code}\``, meaning])
+  holds(
+    'docs/reference/problems.md',
+    `# Problem codes
+
+What can be wrong with documents and requests. Each comes with its place, one sentence and a fix; the code is stable.
+
+${table(['code', 'meaning'], rows)}
+`,
+  )
+})
+
+test('the page of limits is that of the table', () => {
+  const source = readFileSync('src/core/limits.ts', 'utf8')
+  const rows = Object.entries(LIMITS).map(([name, value]) => {
+    const comment = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1] ?? ''
+    return [`\`${name}\``, String(value), comment]
+  })
+  holds(
+    'docs/reference/limits.md',
+    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${table(['name', 'value', 'meaning'], rows)}\n`,
+  )
+})
+
+test('every limit says what it is', () => {
+  const source = readFileSync('src/core/limits.ts', 'utf8')
+  const silent = Object.keys(LIMITS).filter(name => !new RegExp(`\\*/\\s+${name}:`).test(source))
+  assert.deepEqual(silent, [])
+})
+
+test('links between pages lead somewhere', () => {
+  const broken: string[] = []
+  for (const page of [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...globSync('docs/**/*.md'),
+  ]) {
+    for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue
+      if (!existsSync(join(dirname(page), target))) broken.push(`${page} → ${target}`)
+    }
+  }
+  assert.deepEqual(broken, [])
+})
+
+test('the DAG in the README is a good one, and every example it names is there', async () => {
+  const readme = readFileSync('README.md', 'utf8')
+  const text = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const { loadDocuments } = await import('../src/spec/load.ts')
+  const loaded = loadDocuments([{ name: 'README.md', text }])
+  assert.deepEqual(loaded.problems, [])
+  assert.equal(loaded.dags.length, 1)
+  for (const [file] of readme.matchAll(/examples\/[a-z-]+\.yaml/g)) assert.ok(existsSync(file), file)
+})
+
+test('examples are at least fifteen, and each says what to expect', () => {
+  const files = globSync('examples/*.yaml')
+  assert.ok(files.length >= 15)
+  const silent = files.filter(file => !/^# expect: (succeeded|failed)$/m.test(readFileSync(file, 'utf8')))
+  assert.deepEqual(silent, [])
+})
+
+test('nothing committed names a folder of the machine it was written on', () => {
+  const marks = [
+    ['', 'work', 'main'].join('/'),
+    ['', 'work', 'wt'].join('/'),
+    ['', 'work', 'shared'].join('/'),
+  ]
+  const files = globSync(
+    ['*.md', 'docs/**/*', 'src/**/*', 'test/**/*', 'examples/*', 'package-lock.json', '.ci/*'],
+    {
+      exclude: ['**/node_modules/**'],
+    },
+  )
+  const wrong = files.filter(
+    file => /\.\w+$/.test(file) && marks.some(mark => readFileSync(file, 'utf8').includes(mark)),
+  )
+  assert.deepEqual(wrong, [])
+})
