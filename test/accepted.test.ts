@@ -25,7 +25,15 @@ describe('accepted manifests end as they say', { concurrency: 2 }, () => {
     test(basename(file, '.yaml'), async () => {
       const stateDir = join(scratch, basename(file, '.yaml'))
       const which = chosenDag(file, text)
-      const given = ['run', file, '-o', 'none', '--state', stateDir, ...(which === null ? [] : ['--dag', which])]
+      const given = [
+        'run',
+        file,
+        '-o',
+        'none',
+        '--state',
+        stateDir,
+        ...(which === null ? [] : ['--dag', which]),
+      ]
       const exit = await run(process.execPath, ['bin/kontroler.js', ...given]).then(
         () => 0,
         (error: { code: number; stderr: string }) => {
@@ -53,7 +61,9 @@ async function compare(stateDir: string, text: string, expected: string): Promis
     assert.ok(last !== undefined)
     assert.equal(last.phase, expected, last.message)
     const tasks = (await store.tasks({ run: last.id })).items
-    for (const [, name, state, , attempts] of text.matchAll(/^# expect-task: (\S+) (\w+)( attempts=(\d+))?$/gm)) {
+    for (const [, name, state, , attempts] of text.matchAll(
+      /^# expect-task: (\S+) (\w+)( attempts=(\d+))?$/gm,
+    )) {
       const task = tasks.find(row => row.task === name)
       assert.equal(task?.state, state, `${name}: ${task?.message ?? ''}`)
       if (attempts !== undefined) assert.equal(task?.attempts, Number(attempts), `attempts of ${name}`)
