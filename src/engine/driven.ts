@@ -29,6 +29,9 @@ export interface Driven {
   advance: Advance | null
   /** An append is under way: nothing is decided on top of it. */
   busy: boolean
+  /** Every task has settled. The run does when what it left behind is gone, so that a crash in between leaves nothing. */
+  atEnd: boolean
+  tidied: boolean
   /** The store has more events than we know. */
   stale: boolean
   /** The look that is set for the next deadline. */
@@ -63,6 +66,8 @@ export function newDriven(state: RunState, stored: number, graceMs: number): Dri
     unanswered: [],
     advance: null,
     busy: false,
+    atEnd: false,
+    tidied: false,
     stale: false,
     timer: null,
     passed: 0,

@@ -173,7 +173,6 @@ export class Engine {
       await store.claim(driven.state.created.run, me.id, null).catch(() => false)
     }
     while (this.#flights.size > 0) await Promise.allSettled(this.#flights)
-    await this.#effects.cleaned()
     await store.removeEngine(me.id).catch(() => undefined)
     await executor.close()
   }
@@ -200,10 +199,11 @@ export class Engine {
       for (const driven of due) {
         if (driven.busy) this.#due.add(driven.state.created.run)
         else if (driven.stale) this.#track(this.#reload(driven))
-        else if (
-          this.#guard(driven, () => step(driven, Math.max(this.now(), driven.passed), this.parts.language))
-        )
-          idle.push(driven)
+        else {
+          const bug = step(driven, Math.max(this.now(), driven.passed), this.parts.language)
+          if (bug === null) idle.push(driven)
+          else this.#letGo(driven, bug.error)
+        }
       }
       // Slots go to the runs that were looked at, and to those that waited for what these have freed.
       const started = await fillSlots(this.#runs, this.parts, error => {
@@ -215,7 +215,8 @@ export class Engine {
         if (driven.batch.length > 0) this.#track(this.#append(driven))
         else {
           answerAll(driven)
-          this.#arm(driven)
+          if (driven.atEnd) this.#track(this.#tidy(driven))
+          else this.#arm(driven)
         }
       }
     } finally {
@@ -257,10 +258,19 @@ export class Engine {
     this.#teller.facts(state, events)
     this.#effects.after(state, events, driven.graceMs)
     if (isTerminal(state.phase)) this.#forget(driven)
-    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale) this.wake(run)
+    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale || driven.atEnd) this.wake(run)
     else this.#arm(driven)
     // A freed slot may be what another run waits for.
     if (events.some(({ type }) => type === 'attemptEnded')) this.#wakeWaiting()
+  }
+
+  async #tidy(driven: Driven): Promise<void> {
+    driven.busy = true
+    await this.#effects.tidy(driven.state)
+    driven.busy = false
+    driven.tidied = true
+    if (driven.heard > driven.stored) driven.stale = true
+    this.wake(driven.state.created.run)
   }
 
   #appendFailed(driven: Driven, events: readonly RunEvent[], error: unknown): void {
@@ -309,17 +319,6 @@ export class Engine {
       if (!(error instanceof StoreError)) return this.#letGo(driven, error)
       this.#teller.trouble(error, run)
       this.later(run)
-    }
-  }
-
-  /** A bug in the core stops the run it shows in, and nothing else. */
-  #guard(driven: Driven, step: () => void): boolean {
-    try {
-      step()
-      return true
-    } catch (error) {
-      this.#letGo(driven, error)
-      return false
     }
   }
 

@@ -358,12 +358,49 @@ test('a request that comes as the run ends is answered', async t => {
   here.machine.script = () => 'runs'
   const run = await here.submit(a, ONE)
   await here.quiet()
-  const held = a.fragile.hold('append', 'after')
+  const last = a.fragile.hold('append', 'after')
   here.machine.end(`${run}/a/1`)
+  await last.reached
+  const held = a.fragile.hold('append', 'after')
+  last.release()
   await held.reached
   const asked = a.engine.request(run, CANCEL)
   held.release()
   assert.equal((await asked)?.code, 'RUN_FINISHED')
+})
+
+test('a run ends only when what it left behind is gone, also when its engine is killed in between', async t => {
+  const here = await world(t)
+  const a = await here.engine('a')
+  const tidying = Promise.withResolvers<void>()
+  here.machine.tidying = tidying.promise
+  const run = await here.submit(a, ONE)
+  await here.quiet()
+  assert.equal(await here.phase(run), 'running')
+  assert.deepEqual(here.machine.runsEnded, [])
+  a.kill()
+  here.machine.tidying = Promise.resolve()
+  const b = await here.engine('b')
+  assert.equal(await b.engine.adopt(run, 'a'), true)
+  await here.quiet()
+  assert.deepEqual(here.machine.runsEnded, [run])
+  assert.equal(await here.phase(run), 'succeeded')
+  tidying.resolve()
+})
+
+test('a request that comes while the end is tidied is heeded', async t => {
+  const here = await world(t)
+  const a = await here.engine('a')
+  const b = await here.engine('b')
+  const tidying = Promise.withResolvers<void>()
+  here.machine.tidying = tidying.promise
+  const run = await here.submit(a, ONE)
+  await here.quiet()
+  assert.equal(await b.engine.request(run, CANCEL), null)
+  await here.pass(200)
+  tidying.resolve()
+  await here.quiet()
+  assert.equal(await here.phase(run), 'cancelled')
 })
 
 test('a request of another process that meets the end of the run is told that it has ended', async t => {

@@ -40,6 +40,7 @@ export class Place {
   readonly folder: string
   readonly state: string
   readonly #commands = new Set<Command>()
+  readonly #beforeRemoval: (() => void)[] = []
 
   constructor(folder: string, state: string) {
     this.folder = folder
@@ -92,6 +93,10 @@ export class Place {
     return taskProcesses(this.state)
   }
 
+  beforeRemoval(call: () => void): void {
+    this.#beforeRemoval.push(call)
+  }
+
   async remove(): Promise<void> {
     for (const { child } of this.#commands) child.kill('SIGKILL')
     for (const pid of this.tasks()) {
@@ -101,6 +106,7 @@ export class Place {
         // It has ended meanwhile.
       }
     }
+    for (const call of this.#beforeRemoval.splice(0)) call()
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   }
 }

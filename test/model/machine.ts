@@ -21,6 +21,8 @@ export class Machine {
   readonly stops: { readonly key: string; readonly graceMs: number }[] = []
   readonly ended: string[] = []
   readonly runsEnded: string[] = []
+  /** What a run leaves behind is gone only after this. */
+  tidying: Promise<void> = Promise.resolve()
   script: Script = () => succeeded()
   /** Thrown by the next calls of `adopt`, one each. */
   readonly adoptFailures: Error[] = []
@@ -82,7 +84,8 @@ export class Machine {
       },
       release: () => undefined,
       endRun: async run => {
-        this.runsEnded.push(run)
+        await this.tidying
+        if (!muted()) this.runsEnded.push(run)
       },
       close: async () => {
         this.#watchers.delete(watcher)
