@@ -4,7 +4,7 @@ import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
 import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
-import { type Page, type Store, type StoredRun, StoreError } from '../ports/store.ts'
+import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
 import { openSqliteStore } from '../stores/sqlite/open.ts'
 import { CommandError } from './exit.ts'
 
@@ -84,14 +84,7 @@ export async function findRun(store: Store, text: string): Promise<StoredRun> {
 
 /** The newest run that somebody asked for; runs that are tasks of others do not count. */
 async function newestRun(store: Store): Promise<StoredRun | null> {
-  let after: string | null = null
-  do {
-    const page: Page<StoredRun> = await store.runs({ limit: 50, ...(after === null ? {} : { after }) })
-    const found = page.items.find(({ parentRun }) => parentRun === null)
-    if (found !== undefined) return found
-    after = page.next
-  } while (after !== null)
-  return null
+  return (await store.runs({ parentRun: null, limit: 1 })).items[0] ?? null
 }
 
 /** A typed failure of the world as a sentence and a way out. */

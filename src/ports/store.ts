@@ -163,7 +163,8 @@ export interface RunQuery {
   readonly labels?: Readonly<Record<string, string>>
   readonly createdFrom?: number
   readonly createdBefore?: number
-  readonly parentRun?: string
+  /** Only runs that are tasks of this run; null: only runs that are a task of none. */
+  readonly parentRun?: string | null
   /** 1..500, default 50. Newest first. */
   readonly limit?: number
   /** `next` of the page before. */

@@ -21,6 +21,7 @@ export interface ListOptions {
   readonly since?: string
   readonly limit: string
   readonly all?: boolean
+  readonly children?: boolean
   readonly output?: DataFormat | 'wide' | 'name'
 }
 
@@ -53,6 +54,7 @@ function queryOf(options: ListOptions, now: number): RunQuery {
     ...(options.phase === undefined ? {} : { phases: options.phase as readonly RunPhase[] }),
     labels: Object.fromEntries(assignments('--label', options.label ?? [])),
     ...(options.since === undefined ? {} : { createdFrom: since(options.since, now) }),
+    ...(options.children === true ? {} : { parentRun: null }),
   }
 }
 
