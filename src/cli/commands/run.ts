@@ -4,12 +4,12 @@ import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
 import { choose, chosenParameters } from '../choice.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
 import { executionOptions, type ExecutionOptions } from '../execution.ts'
 import { openLocal } from '../local.ts'
 import { interruptedNotes } from '../interrupted.ts'
 import { ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { Environment } from '../settings.ts'
 import { assignments, secretOptions, valueSource, valuesIn } from '../values.ts'
 
@@ -27,6 +27,7 @@ export async function run(
   options: RunOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
   const local = await openLocal(environment.stateDir, true)
   try {
@@ -67,8 +68,8 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, ignoredOf)]
-    return await driveRun({ local, values, environment, secrets, notes, ...execution }, async engine => {
+    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, executor.ignores)]
+    return await driveRun({ local, values, environment, secrets, notes, executor, ...execution }, async engine => {
       await engine.submit(chosen.dag, created.value)
       return id
     })

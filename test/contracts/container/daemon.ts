@@ -104,6 +104,7 @@ function daemonIn(folder: string, dialect: Dialect): Daemon {
     client(...args) {
       const [command = '', ...own] = commands.client
       const { status, stdout, stderr } = spawnSync(command, [...own, ...args], {
+        cwd: folder,
         env: commands.env,
         encoding: 'utf8',
       })
@@ -115,7 +116,7 @@ function daemonIn(folder: string, dialect: Dialect): Daemon {
     async start() {
       const log = openSync(join(folder, 'log'), 'a')
       const [command = '', ...args] = commands.daemon
-      child = spawn(command, args, { env: commands.env, stdio: ['ignore', log, log] })
+      child = spawn(command, args, { cwd: folder, env: commands.env, stdio: ['ignore', log, log] })
       closeSync(log)
       for (const until = Date.now() + START_MS_MAX; ; ) {
         if (await connect(socket).then(
