@@ -14,6 +14,8 @@ export interface ContractOptions {
    * stream by itself is in order, and a line is seen when it is whole. Default: false, the task writes to the log itself.
    */
   readonly piped?: boolean
+  /** How many rules are tried at once. Default: 1. */
+  readonly concurrency?: number
 }
 
 const ROUNDS = 200
@@ -22,7 +24,7 @@ const ROUNDS = 200
 export function executorContract(
   name: string,
   make: () => Promise<ExecutorHarness>,
-  { rounds = ROUNDS, piped = false }: ContractOptions = {},
+  { rounds = ROUNDS, piped = false, concurrency = 1 }: ContractOptions = {},
 ): void {
   /** A test with a place of its own, at whose end nothing may run any more. */
   const rule = (says: string, proof: (harness: ExecutorHarness) => Promise<void>): void => {
@@ -37,11 +39,11 @@ export function executorContract(
     })
   }
 
-  describe(`${name}: what ran`, () => whatRan(rule, rounds))
-  describe(`${name}: outputs`, () => outputs(rule))
+  describe(`${name}: what ran`, { concurrency }, () => whatRan(rule, rounds))
+  describe(`${name}: outputs`, { concurrency }, () => outputs(rule))
   describe(`${name}: logs`, () => logs(rule, piped))
-  describe(`${name}: at most once`, () => atMostOnce(rule, rounds))
-  describe(`${name}: stopping`, () => stopping(rule, rounds))
+  describe(`${name}: at most once`, { concurrency }, () => atMostOnce(rule, rounds))
+  describe(`${name}: stopping`, { concurrency }, () => stopping(rule, rounds))
 }
 
 type Rule = (says: string, proof: (harness: ExecutorHarness) => Promise<void>) => void

@@ -10,8 +10,8 @@ export interface EnginePlaces {
   readonly runtimeDir: string | null
 }
 
-/** How long a socket may take to say who is there. */
-const ANSWER_MS_MAX = 2_000
+/** How long a socket may take to say who is there: an engine that is started by being asked takes its time. */
+const ANSWER_MS_MAX = 10_000
 
 export type Found =
   | { readonly ok: true; readonly engine: ContainerEngine }

@@ -18,7 +18,7 @@ export function containerContract(dialect: Dialect): void {
     })
     after(() => daemon.remove())
     const make = async () => containerPlace(await daemon.engine())
-    executorContract(dialect, make, { rounds: ROUNDS, piped: true })
+    executorContract(dialect, make, { rounds: ROUNDS, piped: true, concurrency: 4 })
   })
 }
 
