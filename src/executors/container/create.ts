@@ -25,6 +25,8 @@ export interface MakerOptions {
 /** Rounds of create while another engine's container of the same name is about to be there, and the time between. */
 const ROUNDS_MAX = 500
 const ROUND_MS = 20
+/** Rounds after which an error of the engine itself is believed; Podman reports a name that is being taken as one. */
+const ERRORS_MAX = 100
 
 /** Makes containers that are not started. Doing so twice gives the same one, and a container by itself does nothing. */
 export class ContainerMaker {
@@ -55,7 +57,7 @@ export class ContainerMaker {
       try {
         return made(await engine.create(containerName(state, spec), body))
       } catch (error) {
-        const outcome = await this.#refused(error, spec, settings.pullPolicy, signal)
+        const outcome = await this.#refused(error, round, spec, settings.pullPolicy, signal)
         if (outcome !== null) return outcome
       }
     }
@@ -65,6 +67,7 @@ export class ContainerMaker {
   /** Null when it is worth another try. */
   async #refused(
     error: unknown,
+    round: number,
     spec: AttemptSpec,
     policy: PullPolicy,
     signal: AbortSignal,
@@ -77,7 +80,7 @@ export class ContainerMaker {
     const { engine, state } = this.#options
     const found = await engine.inspect(containerName(state, spec))
     if (found !== null) return isOf(found, state, spec) ? found : this.#taken(spec)
-    if (error.status === 409) return await pause(signal)
+    if (error.status === 409 || (error.status >= 500 && round < ERRORS_MAX)) return await pause(signal)
     if (error.status !== 404) throw error
     if (policy === 'Never') return imageError(`${spec.work.image} is not there, and imagePullPolicy is Never`)
     await this.#pull(spec, signal)

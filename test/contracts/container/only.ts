@@ -10,11 +10,15 @@ import type { Dialect } from '../../../src/executors/container/container-engine.
 import { containerName, stateIdentity } from '../../../src/executors/container/names.ts'
 import { attempt, logHolds, logText, Watched } from '../executor-harness.ts'
 import { notRun } from './contract.ts'
+import { killedAtRandom } from './crash.ts'
 import { type Daemon, IMAGE, startDaemon, whyNoDaemon } from './daemon.ts'
 import { type ContainerPlace, containerPlace } from './place.ts'
 
 type Proof = (place: ContainerPlace, daemon: Daemon) => Promise<void>
 type Rule = (says: string, proof: Proof) => void
+
+/** How often an engine is killed; `KONTROLER_TEST_ROUNDS=100` tries harder. */
+const CRASHES = Number(process.env['KONTROLER_TEST_ROUNDS'] ?? '6')
 
 /** What only containers do, against a daemon that is started for it. */
 export function containerRules(dialect: Dialect): void {
@@ -249,6 +253,10 @@ function outside(rule: Rule, dialect: Dialect): void {
       assert.equal(await logText(place, spec), 'up\n')
     }
   })
+
+  rule(`engines are killed at ${CRASHES} moments: nothing runs twice, and nothing is told that was not`, (place, daemon) =>
+    killedAtRandom(place, daemon, CRASHES),
+  )
 
   rule('an engine that died between its claim and the start: the attempt never starts, and says so', async (place, daemon) => {
     const watched = new Watched(place)
