@@ -51,7 +51,11 @@ function defaultParallel(): number {
 function executorKind(text: string): ExecutorKind {
   const found = EXECUTOR_KINDS.find(kind => kind === text)
   if (found !== undefined) return found
-  throw new CommandError('BAD_OPTION', `there is no executor ${text}`, `use one of: ${EXECUTOR_KINDS.join(', ')}`)
+  throw new CommandError(
+    'BAD_OPTION',
+    `there is no executor ${text}`,
+    `use one of: ${EXECUTOR_KINDS.join(', ')}`,
+  )
 }
 
 function count(option: string, text: string): number {

@@ -44,7 +44,10 @@ export async function chooseExecutor(environment: Environment, kind: ExecutorKin
     const fix = `start it, or name its socket with ${kind === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST'}=unix:///…`
     throw new CommandError('NO_CONTAINER_ENGINE', `${kind} does not answer at ${tried.join(' or ')}`, fix)
   }
-  return await processChoice(environment, 'note: tasks run as local processes, as neither Docker nor Podman answers')
+  return await processChoice(
+    environment,
+    'note: tasks run as local processes, as neither Docker nor Podman answers',
+  )
 }
 
 async function processChoice(environment: Environment, note: string | null): Promise<ExecutorChoice> {

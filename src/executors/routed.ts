@@ -51,7 +51,14 @@ class RoutedExecutor implements Executor {
     const other = await this.#other
     if (other === null) {
       const message = `it runs as a ${found}, and this engine cannot reach those; see kontroler resume --executor`
-      const outcome = { kind: 'lost', reason: 'LOST', exitCode: null, signal: null, message, outputs: {} } as const
+      const outcome = {
+        kind: 'lost',
+        reason: 'LOST',
+        exitCode: null,
+        signal: null,
+        message,
+        outputs: {},
+      } as const
       queueMicrotask(() => observe({ kind: 'ended', ref, at: Date.now(), outcome }))
       return true
     }

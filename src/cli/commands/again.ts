@@ -79,10 +79,13 @@ async function again(
     }
     const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
     const { notes, reused } = taken
-    return await driveRun({ local, values, secrets, environment, notes, executor, ...execution }, async engine => {
-      await engine.submit(version.dag, created.value, reused)
-      return id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(version.dag, created.value, reused)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }

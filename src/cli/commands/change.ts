@@ -132,10 +132,13 @@ async function driveToEnd(
   const executor = await chooseExecutor(environment, kind)
   const notes: string[] = []
   try {
-    await driveRun({ local, values, secrets, environment, executor, notes, settings, format: 'none' }, async engine => {
-      if (await engine.adopt(run.id, run.owner)) return run.id
-      throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
-    })
+    await driveRun(
+      { local, values, secrets, environment, executor, notes, settings, format: 'none' },
+      async engine => {
+        if (await engine.adopt(run.id, run.owner)) return run.id
+        throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
+      },
+    )
   } catch (error) {
     // Somebody else was faster, and ends it.
     if (!(error instanceof CommandError) || error.code !== 'NOT_ADOPTED') throw error

@@ -36,17 +36,20 @@ export async function resume(
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
-    return await driveRun({ local, values, secrets, environment, notes: [], executor, ...execution }, async engine => {
-      if (!(await engine.adopt(run.id, now.owner))) {
-        throw new CommandError(
-          'NOT_ADOPTED',
-          `another engine took run ${run.name} over`,
-          `kontroler watch ${run.name}`,
-          1,
-        )
-      }
-      return run.id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes: [], executor, ...execution },
+      async engine => {
+        if (!(await engine.adopt(run.id, now.owner))) {
+          throw new CommandError(
+            'NOT_ADOPTED',
+            `another engine took run ${run.name} over`,
+            `kontroler watch ${run.name}`,
+            1,
+          )
+        }
+        return run.id
+      },
+    )
   } finally {
     await local.close()
   }

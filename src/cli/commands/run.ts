@@ -68,11 +68,17 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, executor.ignores)]
-    return await driveRun({ local, values, environment, secrets, notes, executor, ...execution }, async engine => {
-      await engine.submit(chosen.dag, created.value)
-      return id
-    })
+    const notes = [
+      ...(await interruptedNotes(local.store)),
+      ...ignoredNotes(chosen.dag, work => executor.ignores(work)),
+    ]
+    return await driveRun(
+      { local, values, environment, secrets, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(chosen.dag, created.value)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }

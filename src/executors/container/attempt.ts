@@ -224,7 +224,9 @@ export class Attempt {
       // Unreachable: whether it was started is seen when the engine is back.
       if (!(error instanceof EngineRefused)) throw error
       const gone = 'its container was removed by somebody before it was started'
-      await this.#recordEnd(error.status === 404 ? await this.#refusedOrGone(id, error, gone) : startRefused(error.message))
+      await this.#recordEnd(
+        error.status === 404 ? await this.#refusedOrGone(id, error, gone) : startRefused(error.message),
+      )
     }
   }
 
@@ -235,7 +237,8 @@ export class Attempt {
         await this.#host.engine.start(id)
         return
       } catch (error) {
-        if (!(error instanceof EngineUnreachable) || error.sent || this.#done || this.#stop !== null) throw error
+        if (!(error instanceof EngineUnreachable) || error.sent || this.#done || this.#stop !== null)
+          throw error
         this.#host.reached(error)
         await new Promise<void>(resolve => this.#host.clock.after(RETRY_MS_MAX, resolve))
       }

@@ -167,7 +167,9 @@ export const emptyFolder = (
   files: AttemptFiles,
   source: { readonly name: string; readonly subPath: string },
 ): string =>
-  [files.volumes, Buffer.from(source.name).toString('hex'), source.subPath].filter(part => part !== '').join('/')
+  [files.volumes, Buffer.from(source.name).toString('hex'), source.subPath]
+    .filter(part => part !== '')
+    .join('/')
 
 function tmpfsOf({ source, target, readOnly }: VolumeMount): readonly (readonly [string, string])[] {
   if (source.kind !== 'memory') return []

@@ -89,7 +89,10 @@ export class ContainerMaker {
 
   #taken(spec: AttemptSpec): Outcome {
     const name = containerName(this.#options.state, spec)
-    return refusal('CONFIG_ERROR', `the name of its container, ${name}, is taken by a container of somebody else`)
+    return refusal(
+      'CONFIG_ERROR',
+      `the name of its container, ${name}, is taken by a container of somebody else`,
+    )
   }
 
   async #pull(spec: AttemptSpec, signal: AbortSignal): Promise<void> {

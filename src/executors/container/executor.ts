@@ -100,7 +100,10 @@ class ContainerExecutor implements Executor {
     const folder = this.#folder(ref)
     const record = readRecord(folder)
     if (record.kind === 'claimed') this.#keep(this.#options.engine.remove(record.claim.container, true))
-    for (const file of [engineLogFile(folder), ...['output', 'script', 'stop', 'volumes'].map(name => join(folder, name))])
+    for (const file of [
+      engineLogFile(folder),
+      ...['output', 'script', 'stop', 'volumes'].map(name => join(folder, name)),
+    ])
       this.#keep(rm(file, { force: true, recursive: true }))
   }
 
@@ -134,7 +137,8 @@ class ContainerExecutor implements Executor {
       probe,
       me,
       report: observation => this.#report(folder, observation),
-      create: (spec, place, signal): Promise<ContainerState | Outcome> => this.#maker.create(spec, place, signal),
+      create: (spec, place, signal): Promise<ContainerState | Outcome> =>
+        this.#maker.create(spec, place, signal),
       reached: error => this.#reached(error),
       trouble: (message, run) => this.#options.trouble?.('CONTAINER_TROUBLE', message, run),
     }

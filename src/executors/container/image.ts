@@ -101,7 +101,9 @@ export function credentialsFor(image: string, files: readonly string[]): string 
   for (const file of files) {
     const auths = authsOf(file)
     for (const name of names) {
-      const [username = '', ...password] = Buffer.from(auths[name]?.auth ?? '', 'base64').toString('utf8').split(':')
+      const [username = '', ...password] = Buffer.from(auths[name]?.auth ?? '', 'base64')
+        .toString('utf8')
+        .split(':')
       if (username === '') continue
       const header = { username, password: password.join(':'), serveraddress: name }
       return Buffer.from(JSON.stringify(header)).toString('base64url')

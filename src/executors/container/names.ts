@@ -40,7 +40,10 @@ export const attemptLabels = (state: string, ref: AttemptRef): Record<string, st
 })
 
 export const stateLabels = (state: string): Record<string, string> => ({ [STATE]: state })
-export const runLabels = (state: string, run: string): Record<string, string> => ({ [STATE]: state, [RUN]: run })
+export const runLabels = (state: string, run: string): Record<string, string> => ({
+  [STATE]: state,
+  [RUN]: run,
+})
 
 /** The attempt that a container says it is; null for a container of somebody else. */
 export function refOfLabels(state: string, labels: Readonly<Record<string, string>>): AttemptRef | null {

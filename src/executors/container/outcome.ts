@@ -107,7 +107,10 @@ function notRun(folder: string, code: number, command: string): Outcome | null {
   if (found === null) return null
   const missing = found[1] === 'No such file or directory'
   if (missing && command === INSIDE.script)
-    return refusal('NOT_EXECUTABLE', 'the script cannot be executed: its #! line names what is not in the image')
+    return refusal(
+      'NOT_EXECUTABLE',
+      'the script cannot be executed: its #! line names what is not in the image',
+    )
   const named = `command ${JSON.stringify(command.slice(0, 200))}`
   if (missing) return refusal('COMMAND_NOT_FOUND', `${named} not found in the image`)
   return refusal('NOT_EXECUTABLE', `${named} cannot be executed: ${found[1] ?? ''}`)

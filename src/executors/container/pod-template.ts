@@ -43,10 +43,12 @@ export interface ReadTemplate {
 type Fields = Readonly<Record<string, Json>>
 
 /** Fields that are honoured, or that the engine itself honours on every executor. */
-const HONOURED: ReadonlySet<string> = new Set([
-  ...['securityContext', 'containerSecurityContext', 'volumes', 'volumeMounts', 'resources', 'imagePullPolicy'],
-  ...['workingDir', 'hostNetwork', 'hostname', 'hostAliases', 'activeDeadlineSeconds', 'restartPolicy'],
-])
+const HONOURED: ReadonlySet<string> = new Set(
+  (
+    'securityContext containerSecurityContext volumes volumeMounts resources imagePullPolicy workingDir ' +
+    'hostNetwork hostname hostAliases activeDeadlineSeconds restartPolicy'
+  ).split(' '),
+)
 
 const WHY: Readonly<Record<string, string>> = {
   serviceAccountName: 'a local container has no service account',
@@ -64,15 +66,20 @@ const WHY: Readonly<Record<string, string>> = {
 export function readTemplate(work: ContainerWork): ReadTemplate {
   const template = fieldsOf(work.podTemplate)
   const ignored: string[] = []
-  const say = (field: string, why: string): void => void ignored.push(`podTemplate.${field} is ignored: ${why}`)
+  const say = (field: string, why: string): void =>
+    void ignored.push(`podTemplate.${field} is ignored: ${why}`)
   for (const [field, value] of Object.entries(template)) {
-    if (isSet(value) && !HONOURED.has(field)) say(field, WHY[field] ?? 'it has no meaning for a local container')
+    if (isSet(value) && !HONOURED.has(field))
+      say(field, WHY[field] ?? 'it has no meaning for a local container')
   }
   const pod = fieldsOf(template['securityContext'])
   const own = fieldsOf(template['containerSecurityContext'])
   const security = { ...pod, ...own }
   saySecurity(pod, own, say)
-  const limits = { ...fieldsOf(fieldsOf(template['resources'])['limits']), ...fieldsOf(fieldsOf(work.resources)['limits']) }
+  const limits = {
+    ...fieldsOf(fieldsOf(template['resources'])['limits']),
+    ...fieldsOf(fieldsOf(work.resources)['limits']),
+  }
   for (const name of Object.keys(limits)) {
     if (name !== 'cpu' && name !== 'memory')
       ignored.push(`resources.limits.${name} is ignored: a local container is limited in cpu and memory`)
@@ -85,8 +92,8 @@ export function readTemplate(work: ContainerWork): ReadTemplate {
     problem: problem ?? (root ? 'runAsNonRoot is set, and runAsUser is 0' : null),
     settings: {
       user,
-      groups: [...listOf(security['supplementalGroups']), ...listOf([security['fsGroup'] ?? null])].flatMap(group =>
-        typeof group === 'number' ? [String(group)] : [],
+      groups: [...listOf(security['supplementalGroups']), ...listOf([security['fsGroup'] ?? null])].flatMap(
+        group => (typeof group === 'number' ? [String(group)] : []),
       ),
       readOnlyRoot: security['readOnlyRootFilesystem'] === true,
       capabilitiesAdd: textsOf(fieldsOf(security['capabilities'])['add']),
@@ -106,10 +113,12 @@ export function readTemplate(work: ContainerWork): ReadTemplate {
 
 type Say = (field: string, why: string) => void
 
-const SECURITY: ReadonlySet<string> = new Set([
-  ...['runAsUser', 'runAsGroup', 'runAsNonRoot', 'readOnlyRootFilesystem', 'capabilities', 'fsGroup'],
-  ...['supplementalGroups', 'allowPrivilegeEscalation'],
-])
+const SECURITY: ReadonlySet<string> = new Set(
+  (
+    'runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem capabilities fsGroup supplementalGroups ' +
+    'allowPrivilegeEscalation'
+  ).split(' '),
+)
 
 function saySecurity(pod: Fields, own: Fields, say: Say): void {
   for (const [field, given] of [
@@ -121,14 +130,20 @@ function saySecurity(pod: Fields, own: Fields, say: Say): void {
       if (name === 'seccompProfile' && fieldsOf(value)['type'] === 'RuntimeDefault') continue
       say(
         `${field}.${name}`,
-        name === 'privileged' ? 'a task never gets the whole machine' : 'it has no meaning for a local container',
+        name === 'privileged'
+          ? 'a task never gets the whole machine'
+          : 'it has no meaning for a local container',
       )
     }
   }
 }
 
 function readMounts(template: Fields, say: Say): { mounts: readonly VolumeMount[]; problem: string | null } {
-  const volumes = new Map(listOf(template['volumes']).map(fieldsOf).map(volume => [textOf(volume['name']), volume]))
+  const volumes = new Map(
+    listOf(template['volumes'])
+      .map(fieldsOf)
+      .map(volume => [textOf(volume['name']), volume]),
+  )
   const mounts: VolumeMount[] = []
   let problem: string | null = null
   for (const mount of listOf(template['volumeMounts']).map(fieldsOf)) {
@@ -136,9 +151,12 @@ function readMounts(template: Fields, say: Say): { mounts: readonly VolumeMount[
     const target = textOf(mount['mountPath']) ?? ''
     const subPath = textOf(mount['subPath']) ?? ''
     const volume = volumes.get(name)
-    if (volume === undefined) problem ??= `volumeMounts names a volume ${JSON.stringify(name)} that is not in volumes`
-    else if (!target.startsWith('/')) problem ??= `volumeMounts: ${JSON.stringify(target)} is not an absolute path`
-    else if (subPath.split('/').includes('..')) problem ??= `volumeMounts: subPath ${JSON.stringify(subPath)} leads out`
+    if (volume === undefined)
+      problem ??= `volumeMounts names a volume ${JSON.stringify(name)} that is not in volumes`
+    else if (!target.startsWith('/'))
+      problem ??= `volumeMounts: ${JSON.stringify(target)} is not an absolute path`
+    else if (subPath.split('/').includes('..'))
+      problem ??= `volumeMounts: subPath ${JSON.stringify(subPath)} leads out`
     else {
       const source = sourceOf(name, volume, subPath)
       if (source === null) say(`volumes (${name})`, 'a local container has emptyDir and hostPath')

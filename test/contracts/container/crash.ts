@@ -61,5 +61,7 @@ function timesRun(place: ContainerPlace, spec: AttemptSpec): number {
   const file = join(place.stateDir, workspacePath(spec.run), 'ran')
   if (!existsSync(file)) return 0
   const id = `${spec.run}/${spec.task}/${spec.attempt}`
-  return readFileSync(file, 'utf8').split('\n').filter(line => line === id).length
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(line => line === id).length
 }

@@ -29,7 +29,11 @@ export interface Daemon {
   /** Connects anew; the answer outlives restarts of the daemon. */
   engine(): Promise<ContainerEngine>
   /** Runs the engine's own client. */
-  client(...args: readonly string[]): { readonly status: number | null; readonly stdout: string; readonly stderr: string }
+  client(...args: readonly string[]): {
+    readonly status: number | null
+    readonly stdout: string
+    readonly stderr: string
+  }
   /** Makes the image `busybox` known under a further name. */
   tag(name: string): void
   start(): Promise<void>
@@ -119,12 +123,17 @@ function daemonIn(folder: string, dialect: Dialect): Daemon {
       child = spawn(command, args, { cwd: folder, env: commands.env, stdio: ['ignore', log, log] })
       closeSync(log)
       for (const until = Date.now() + START_MS_MAX; ; ) {
-        if (await connect(socket).then(
-          () => true,
-          () => false,
-        )) return
+        if (
+          await connect(socket).then(
+            () => true,
+            () => false,
+          )
+        )
+          return
         if (Date.now() > until || child.exitCode !== null)
-          throw new Error(`${dialect} did not come up:\n${readFileSync(join(folder, 'log'), 'utf8').slice(-2000)}`)
+          throw new Error(
+            `${dialect} did not come up:\n${readFileSync(join(folder, 'log'), 'utf8').slice(-2000)}`,
+          )
         await delay(20)
       }
     },
@@ -138,7 +147,14 @@ function daemonIn(folder: string, dialect: Dialect): Daemon {
     },
     async remove() {
       if (child !== null) {
-        daemon.client('rm', '--force', ...daemon.client('ps', '-aq').stdout.split('\n').filter(id => id !== ''))
+        daemon.client(
+          'rm',
+          '--force',
+          ...daemon
+            .client('ps', '-aq')
+            .stdout.split('\n')
+            .filter(id => id !== ''),
+        )
       }
       await daemon.stop()
       await unmount(folder)
@@ -158,7 +174,16 @@ interface Commands {
 function dockerCommands(folder: string, socket: string): Commands {
   const at = (name: string): string => join(folder, name)
   const quiet = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--storage-driver=overlay2']
-  const places = ['--data-root', at('data'), '--exec-root', at('exec'), '-p', at('pid'), '-H', `unix://${socket}`]
+  const places = [
+    '--data-root',
+    at('data'),
+    '--exec-root',
+    at('exec'),
+    '-p',
+    at('pid'),
+    '-H',
+    `unix://${socket}`,
+  ]
   return {
     daemon: [find('dockerd') ?? '', ...places, ...quiet, '--insecure-registry=127.0.0.0/8'],
     client: ['/usr/bin/docker', '-H', `unix://${socket}`],
@@ -185,7 +210,14 @@ function podmanCommands(folder: string, socket: string): Commands {
   )
   const registries = join(folder, 'registries.conf')
   writeFileSync(registries, '[[registry]]\nlocation="127.0.0.1"\ninsecure=true\n')
-  const own = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--tmpdir', join(folder, 'tmp')]
+  const own = [
+    '--root',
+    join(folder, 'root'),
+    '--runroot',
+    join(folder, 'run'),
+    '--tmpdir',
+    join(folder, 'tmp'),
+  ]
   return {
     daemon: ['/usr/bin/podman', ...own, 'system', 'service', '-t', '0', `unix://${socket}`],
     client: ['/usr/bin/podman', ...own],
@@ -214,7 +246,9 @@ async function importImage(folder: string, socket: string): Promise<void> {
       },
       answer => {
         answer.resume()
-        answer.once('end', () => (answer.statusCode === 200 ? resolve() : reject(new Error(`import: ${answer.statusCode}`))))
+        answer.once('end', () =>
+          answer.statusCode === 200 ? resolve() : reject(new Error(`import: ${answer.statusCode}`)),
+        )
       },
     )
     sending.once('error', reject)

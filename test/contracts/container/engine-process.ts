@@ -9,7 +9,14 @@ import { me, probe } from './place.ts'
 
 const [socket = '', stateDir = '', specs = '[]'] = process.argv.slice(2)
 const engine = await connect(socket)
-const executor = createContainerExecutor({ stateDir, engine, observe: () => {}, me: me(), probe, network: 'none' })
+const executor = createContainerExecutor({
+  stateDir,
+  engine,
+  observe: () => {},
+  me: me(),
+  probe,
+  network: 'none',
+})
 setInterval(() => {}, 1000)
 process.stdout.write('go\n')
 for (const spec of JSON.parse(specs) as AttemptSpec[]) executor.start(spec)

@@ -24,7 +24,8 @@ export function examplesInContainers(dialects: readonly Dialect[]): void {
       for (const dialect of there) daemons.push(await startDaemon(dialect))
     })
     after(() => {
-      for (const daemon of daemons) assert.equal(daemon.client('ps', '-aq').stdout.trim(), '', 'containers were left behind')
+      for (const daemon of daemons)
+        assert.equal(daemon.client('ps', '-aq').stdout.trim(), '', 'containers were left behind')
     })
     after(async () => {
       for (const daemon of daemons) await daemon.remove()
@@ -36,7 +37,7 @@ export function examplesInContainers(dialects: readonly Dialect[]): void {
           const { output, story } = await storyOf(t, file, environmentOf(daemon))
           assert.match(output, /tasks run in containers of (Docker|Podman)/)
           assert.deepEqual(story, expected.story, output)
-          }
+        }
       })
     }
   })
@@ -82,7 +83,8 @@ const words = (text: string): readonly string[] => text.split(/\s+/)
  */
 function plain(dag: string, events: readonly RunEvent[]): readonly string[] {
   const lines = new Map<string, string[]>()
-  const add = (about: string, what: string): void => void lines.set(about, [...(lines.get(about) ?? []), what])
+  const add = (about: string, what: string): void =>
+    void lines.set(about, [...(lines.get(about) ?? []), what])
   for (const event of events) {
     switch (event.type) {
       case 'tasksReady':
@@ -99,7 +101,10 @@ function plain(dag: string, events: readonly RunEvent[]): readonly string[] {
       case 'attemptRunning':
         break
       default:
-        add('task' in event ? event.task : 'run', event.type === 'runSettled' ? `runSettled ${event.phase}` : event.type)
+        add(
+          'task' in event ? event.task : 'run',
+          event.type === 'runSettled' ? `runSettled ${event.phase}` : event.type,
+        )
     }
   }
   return [...lines].map(([about, what]) => `${dag}/${about}: ${what.join(', ')}`)

@@ -64,7 +64,8 @@ function settings(rule: Rule, dialect: Dialect): void {
 
   rule('any user can write outputs and the workspace', async place => {
     const podTemplate = { securityContext: { runAsUser: 1234 } }
-    const sh = 'echo a=1 >> "$KONTROLER_OUTPUT"; echo x > "$KONTROLER_WORKSPACE/x"; echo "$KONTROLER_WORKSPACE"'
+    const sh =
+      'echo a=1 >> "$KONTROLER_OUTPUT"; echo x > "$KONTROLER_WORKSPACE/x"; echo "$KONTROLER_WORKSPACE"'
     const spec = attempt(place, { sh, work: { podTemplate }, outputs: ['a'], workspace: true })
     assert.deepEqual((await new Watched(place).run(spec)).outputs, { a: '1' })
     assert.equal(await logText(place, spec), '/workspace\n')
@@ -73,7 +74,10 @@ function settings(rule: Rule, dialect: Dialect): void {
   rule('a read-only root cannot be written to, an emptyDir can', async place => {
     const podTemplate = {
       containerSecurityContext: { readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-      volumes: [{ name: 'scratch', emptyDir: {} }, { name: 'fast', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
+      volumes: [
+        { name: 'scratch', emptyDir: {} },
+        { name: 'fast', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+      ],
       volumeMounts: [
         { name: 'scratch', mountPath: '/scratch' },
         { name: 'fast', mountPath: '/fast' },
@@ -94,7 +98,10 @@ function settings(rule: Rule, dialect: Dialect): void {
       volumeMounts: [{ name: 'given', mountPath: '/given', readOnly: true }],
       workingDir: '/given',
     }
-    assert.equal(await says(place, 'cat file; touch file2 2>/dev/null || echo no', podTemplate), 'from outside\nno\n')
+    assert.equal(
+      await says(place, 'cat file; touch file2 2>/dev/null || echo no', podTemplate),
+      'from outside\nno\n',
+    )
   })
 
   rule('without settings: no new privileges, an init process that reaps, no engine socket', async place => {
@@ -158,7 +165,9 @@ function images(rule: Rule): void {
 
   rule('a registry that is down, denies or does not know the image: its sentence', async place => {
     const watched = new Watched(place)
-    const down = await watched.run(attempt(place, { work: { command: ['true'], image: '127.0.0.1:1/team/app:1' } }))
+    const down = await watched.run(
+      attempt(place, { work: { command: ['true'], image: '127.0.0.1:1/team/app:1' } }),
+    )
     assert.equal(down.kind, 'imageError')
     assert.match(down.message ?? '', /refused/)
     for (const [status, code, words] of [
@@ -207,72 +216,95 @@ function names(rule: Rule): void {
     daemon.client('rm', '--force', name)
   })
 
-  rule('the end of a run removes its containers, and a new engine those whose end is recorded', async (place, daemon) => {
-    const watched = new Watched(place)
-    const [one, other] = [attempt(place, { sh: 'true' }), attempt(place, { sh: 'true', run: 'run-2' })]
-    await watched.run(one)
-    await watched.run(other)
-    const count = (): number => daemon.client('ps', '-aq', '--filter', 'label=io.kontroler.state').stdout.trim().split('\n').filter(id => id !== '').length
-    assert.equal(count(), 2)
-    await watched.executor.endRun('run-1', { removeWorkspace: false })
-    assert.equal(count(), 1)
-    await watched.executor.close()
-    await new Watched(place).executor.close()
-    assert.equal(count(), 0)
-    assert.equal((await new Watched(place).run(one)).kind, 'succeeded')
-  })
+  rule(
+    'the end of a run removes its containers, and a new engine those whose end is recorded',
+    async (place, daemon) => {
+      const watched = new Watched(place)
+      const [one, other] = [attempt(place, { sh: 'true' }), attempt(place, { sh: 'true', run: 'run-2' })]
+      await watched.run(one)
+      await watched.run(other)
+      const count = (): number =>
+        daemon
+          .client('ps', '-aq', '--filter', 'label=io.kontroler.state')
+          .stdout.trim()
+          .split('\n')
+          .filter(id => id !== '').length
+      assert.equal(count(), 2)
+      await watched.executor.endRun('run-1', { removeWorkspace: false })
+      assert.equal(count(), 1)
+      await watched.executor.close()
+      await new Watched(place).executor.close()
+      assert.equal(count(), 0)
+      assert.equal((await new Watched(place).run(one)).kind, 'succeeded')
+    },
+  )
 
   rule('files are open to their owner only, and no secret is among them', async place => {
     const env = [{ name: 'TOKEN', value: 's3cret-value' }]
-    const spec = attempt(place, { work: { script: 'echo "${#TOKEN}"; sleep 60' }, env, secretNames: ['TOKEN'] })
+    const spec = attempt(place, {
+      work: { script: 'echo "${#TOKEN}"; sleep 60' },
+      env,
+      secretNames: ['TOKEN'],
+    })
     const watched = new Watched(place)
     watched.executor.start(spec)
     await logHolds(place, spec, '12')
     assert.equal(statSync(place.folder(spec)).mode & 0o777, 0o700)
-    for (const name of ['record', 'log', 'script']) assert.ok(!readFileSync(join(place.folder(spec), name), 'latin1').includes('s3cret'))
+    for (const name of ['record', 'log', 'script'])
+      assert.ok(!readFileSync(join(place.folder(spec), name), 'latin1').includes('s3cret'))
     watched.executor.stop(spec, 0)
     await watched.ended(spec)
   })
 }
 
 function outside(rule: Rule, dialect: Dialect): void {
-  rule('killed from outside, it ends with the code of that; removed from outside, nobody knows', async (place, daemon) => {
-    const watched = new Watched(place)
-    for (const [command, kind, code] of [
-      [['kill'], 'exitCode', 137],
-      [['rm', '--force'], 'lost', null],
-    ] as const) {
-      const spec = attempt(place, { sh: 'echo up; sleep 60' })
-      watched.executor.start(spec)
-      await logHolds(place, spec, 'up')
-      daemon.client(...command, containerName(stateIdentity(place.stateDir), spec))
-      const outcome = await watched.ended(spec)
-      // Podman tells the code of what it removes by force before it is gone.
-      const expected = dialect === 'podman' && outcome.exitCode === 137 ? ['exitCode', 137] : [kind, code]
-      assert.deepEqual([outcome.kind, outcome.exitCode], expected)
-      assert.equal(await logText(place, spec), 'up\n')
-    }
-  })
-
-  rule(`engines are killed at ${CRASHES} moments: nothing runs twice, and nothing is told that was not`, (place, daemon) =>
-    killedAtRandom(place, daemon, CRASHES),
+  rule(
+    'killed from outside, it ends with the code of that; removed from outside, nobody knows',
+    async (place, daemon) => {
+      const watched = new Watched(place)
+      for (const [command, kind, code] of [
+        [['kill'], 'exitCode', 137],
+        [['rm', '--force'], 'lost', null],
+      ] as const) {
+        const spec = attempt(place, { sh: 'echo up; sleep 60' })
+        watched.executor.start(spec)
+        await logHolds(place, spec, 'up')
+        daemon.client(...command, containerName(stateIdentity(place.stateDir), spec))
+        const outcome = await watched.ended(spec)
+        // Podman tells the code of what it removes by force before it is gone.
+        const expected = dialect === 'podman' && outcome.exitCode === 137 ? ['exitCode', 137] : [kind, code]
+        assert.deepEqual([outcome.kind, outcome.exitCode], expected)
+        assert.equal(await logText(place, spec), 'up\n')
+      }
+    },
   )
 
-  rule('an engine that died between its claim and the start: the attempt never starts, and says so', async (place, daemon) => {
-    const watched = new Watched(place)
-    const spec = attempt(place, { sh: 'echo ran' })
-    const name = containerName(stateIdentity(place.stateDir), spec)
-    assert.equal(daemon.client('create', '--name', name, IMAGE, 'echo', 'ran').status, 0)
-    const id = daemon.client('inspect', '--format', '{{.Id}}', name).stdout.trim()
-    const owner = { pid: 1, processStart: 'long ago', bootId: 'another', host: 'here', nonce: 'n' }
-    mkdirSync(place.folder(spec), { recursive: true })
-    writeFileSync(join(place.folder(spec), 'record'), JSON.stringify({ claim: { container: id, owner, outputs: [] } }))
-    const outcome = await watched.run(spec)
-    assert.deepEqual([outcome.kind, outcome.reason], ['startError', 'START_ERROR'])
-    // Its late start comes to nothing: that container is not there any more.
-    assert.notEqual(daemon.client('start', id).status, 0)
-    assert.deepEqual(watched.kinds(spec), ['ended'])
-  })
+  rule(
+    `engines are killed at ${CRASHES} moments: nothing runs twice, and nothing is told that was not`,
+    (place, daemon) => killedAtRandom(place, daemon, CRASHES),
+  )
+
+  rule(
+    'an engine that died between its claim and the start: the attempt never starts, and says so',
+    async (place, daemon) => {
+      const watched = new Watched(place)
+      const spec = attempt(place, { sh: 'echo ran' })
+      const name = containerName(stateIdentity(place.stateDir), spec)
+      assert.equal(daemon.client('create', '--name', name, IMAGE, 'echo', 'ran').status, 0)
+      const id = daemon.client('inspect', '--format', '{{.Id}}', name).stdout.trim()
+      const owner = { pid: 1, processStart: 'long ago', bootId: 'another', host: 'here', nonce: 'n' }
+      mkdirSync(place.folder(spec), { recursive: true })
+      writeFileSync(
+        join(place.folder(spec), 'record'),
+        JSON.stringify({ claim: { container: id, owner, outputs: [] } }),
+      )
+      const outcome = await watched.run(spec)
+      assert.deepEqual([outcome.kind, outcome.reason], ['startError', 'START_ERROR'])
+      // Its late start comes to nothing: that container is not there any more.
+      assert.notEqual(daemon.client('start', id).status, 0)
+      assert.deepEqual(watched.kinds(spec), ['ended'])
+    },
+  )
 
   rule('a container that has run although the claim was lost is not run again', async (place, daemon) => {
     const watched = new Watched(place)
@@ -284,43 +316,58 @@ function outside(rule: Rule, dialect: Dialect): void {
     const again = await new Watched(place).run(spec)
     assert.equal(again.exitCode, 3)
     assert.equal(await logText(place, spec), 'ran\n')
-    assert.equal(daemon.client('ps', '-aq', '--filter', `name=${containerName(stateIdentity(place.stateDir), spec)}`).stdout.trim().split('\n').length, 1)
+    assert.equal(
+      daemon
+        .client('ps', '-aq', '--filter', `name=${containerName(stateIdentity(place.stateDir), spec)}`)
+        .stdout.trim()
+        .split('\n').length,
+      1,
+    )
   })
 
-  rule('the daemon is stopped for a while: starts wait, say so once, and go on by themselves', async (place, daemon) => {
-    const watched = new Watched(place)
-    await watched.run(attempt(place, { sh: 'true' }))
-    await daemon.stop()
-    const specs = [1, 2, 3].map(() => attempt(place, { sh: 'echo ran' }))
-    for (const spec of specs) watched.executor.start(spec)
-    while (!place.said.some(text => text.startsWith('CONTAINER_ENGINE_UNREACHABLE'))) await delay(10)
-    assert.deepEqual(specs.flatMap(spec => watched.kinds(spec)), [])
-    const never = attempt(place, { sh: 'echo ran' })
-    watched.executor.start(never)
-    watched.executor.stop(never, 1000)
-    assert.equal((await watched.ended(never)).kind, 'cancelled')
-    await daemon.start()
-    for (const spec of specs) {
-      assert.equal((await watched.ended(spec)).kind, 'succeeded')
-      assert.equal(await logText(place, spec), 'ran\n')
-    }
-    assert.equal(place.said.filter(text => text.startsWith('CONTAINER_ENGINE_UNREACHABLE')).length, 1)
-    assert.equal(place.said.filter(text => text.startsWith('CONTAINER_ENGINE_BACK')).length, 1)
-  })
+  rule(
+    'the daemon is stopped for a while: starts wait, say so once, and go on by themselves',
+    async (place, daemon) => {
+      const watched = new Watched(place)
+      await watched.run(attempt(place, { sh: 'true' }))
+      await daemon.stop()
+      const specs = [1, 2, 3].map(() => attempt(place, { sh: 'echo ran' }))
+      for (const spec of specs) watched.executor.start(spec)
+      while (!place.said.some(text => text.startsWith('CONTAINER_ENGINE_UNREACHABLE'))) await delay(10)
+      assert.deepEqual(
+        specs.flatMap(spec => watched.kinds(spec)),
+        [],
+      )
+      const never = attempt(place, { sh: 'echo ran' })
+      watched.executor.start(never)
+      watched.executor.stop(never, 1000)
+      assert.equal((await watched.ended(never)).kind, 'cancelled')
+      await daemon.start()
+      for (const spec of specs) {
+        assert.equal((await watched.ended(spec)).kind, 'succeeded')
+        assert.equal(await logText(place, spec), 'ran\n')
+      }
+      assert.equal(place.said.filter(text => text.startsWith('CONTAINER_ENGINE_UNREACHABLE')).length, 1)
+      assert.equal(place.said.filter(text => text.startsWith('CONTAINER_ENGINE_BACK')).length, 1)
+    },
+  )
 
-  rule('the daemon is restarted while a task runs: what became of the task is told', async (place, daemon) => {
-    const watched = new Watched(place)
-    const spec = attempt(place, { sh: 'echo up; sleep 2; echo over' })
-    watched.executor.start(spec)
-    await logHolds(place, spec, 'up')
-    await daemon.stop()
-    await daemon.start()
-    const outcome = await watched.ended(spec)
-    // Docker ends its containers with itself; those of Podman do not depend on its service.
-    if (dialect === 'podman') assert.equal(outcome.kind, 'succeeded', JSON.stringify(outcome))
-    else assert.deepEqual([outcome.kind, outcome.reason], ['disrupted', 'DISRUPTED'])
-    assert.equal(await logText(place, spec), dialect === 'podman' ? 'up\nover\n' : 'up\n')
-  })
+  rule(
+    'the daemon is restarted while a task runs: what became of the task is told',
+    async (place, daemon) => {
+      const watched = new Watched(place)
+      const spec = attempt(place, { sh: 'echo up; sleep 2; echo over' })
+      watched.executor.start(spec)
+      await logHolds(place, spec, 'up')
+      await daemon.stop()
+      await daemon.start()
+      const outcome = await watched.ended(spec)
+      // Docker ends its containers with itself; those of Podman do not depend on its service.
+      if (dialect === 'podman') assert.equal(outcome.kind, 'succeeded', JSON.stringify(outcome))
+      else assert.deepEqual([outcome.kind, outcome.reason], ['disrupted', 'DISRUPTED'])
+      assert.equal(await logText(place, spec), dialect === 'podman' ? 'up\nover\n' : 'up\n')
+    },
+  )
 }
 
 /** Processes of this machine that have this text in an argument. */
@@ -344,7 +391,8 @@ async function fakeRegistry(status: number | null, code: string): Promise<FakeRe
   const asked: string[] = []
   const server = createServer((request, answer) => {
     const path = request.url ?? ''
-    if (path === '/v2/') return answer.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0' }).end('{}')
+    if (path === '/v2/')
+      return answer.writeHead(200, { 'docker-distribution-api-version': 'registry/2.0' }).end('{}')
     asked.push(path)
     if (status === null) return
     const body = JSON.stringify({ errors: [{ code, message: code.toLowerCase().replace('_', ' ') }] })

@@ -5,7 +5,10 @@ import { join } from 'node:path'
 import { createFilesystemLogs } from '../../../src/archives/filesystem/logs.ts'
 import { attemptPath } from '../../../src/core/run/attempt-path.ts'
 import type { ContainerEngine } from '../../../src/executors/container/container-engine.ts'
-import { type ContainerExecutorOptions, createContainerExecutor } from '../../../src/executors/container/executor.ts'
+import {
+  type ContainerExecutorOptions,
+  createContainerExecutor,
+} from '../../../src/executors/container/executor.ts'
 import { stateIdentity, stateLabels } from '../../../src/executors/container/names.ts'
 import { bootId, isAlive, processStart } from '../../../src/executors/process/processes.ts'
 import type { AttemptRef, Executor } from '../../../src/ports/executor.ts'
@@ -26,7 +29,8 @@ export const me = (): ContainerExecutorOptions['me'] => ({
 })
 
 export const probe: ContainerExecutorOptions['probe'] = {
-  isAlive: engine => isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
+  isAlive: engine =>
+    isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
 }
 
 /** A state directory of its own for containers of this engine. */
