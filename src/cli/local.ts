@@ -78,7 +78,14 @@ export async function openEngine(
   })
   observers.push(observation => engine.observe(observation))
   await engine.open()
+  await forgetDeadEngines(local.store)
   return engine
+}
+
+/** Those that were killed could not sign off. A run whose owner is unknown counts as left, as one whose owner is dead. */
+async function forgetDeadEngines(store: Store): Promise<void> {
+  const dead = (await store.engines()).filter(engine => !localProbe.isAlive(engine))
+  await Promise.all(dead.map(({ id }) => store.removeEngine(id)))
 }
 
 /** On one machine the process table knows who lives; a state directory is not shared between machines. */
