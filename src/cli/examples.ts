@@ -40,6 +40,10 @@ export const EXAMPLES: Readonly<Record<string, readonly (readonly [command: stri
   ],
   retry: [['retry @last', 'reuses what succeeded, runs the rest again']],
   fork: [['fork nightly-x7k2p --from transform', 'runs that task and what comes after it again']],
+  export: [
+    ['export @last > dag.yaml', 'the DAG as the newest run ran it'],
+    ['export nightly --revision 3', 'an older version'],
+  ],
   completion: [
     ['completion bash > ~/.local/share/bash-completion/completions/kontroler', 'for bash'],
     ['completion zsh > "${fpath[1]}/_kontroler"', 'for zsh'],

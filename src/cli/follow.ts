@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import type { RunEvent } from '../core/run/events.ts'
-import type { RunState } from '../core/run/state.ts'
+import { type RunState, isTerminal } from '../core/run/state.ts'
 import type { Environment } from './settings.ts'
 import { eventLines } from './show/lines.ts'
 import { painter, textWidth } from './show/text.ts'
@@ -102,13 +102,15 @@ class LiveTree implements Follower {
     if (this.#state === null) return
     const { color, columns, rows } = this.#environment
     this.#frame += 1
-    const lines = treeLines(this.#state, this.#now(), {
+    const [headline, ...tree] = treeLines(this.#state, this.#now(), {
       paint: painter(color),
       columns: columns - 1,
       // One line for the cursor below, one for what a person types.
       rows: rows - 2,
       frame: this.#frame,
     })
+    // Of a run that is over, the summary below says what the headline would.
+    const lines = isTerminal(this.#state.phase) ? tree : [headline ?? '', ...tree]
     const up = rowsOf(this.#drawn, columns)
     const text = [...before, ...lines].map(line => `${line}\u001b[K\n`).join('')
     process.stdout.write(`${FRAME_BEGIN}${up > 0 ? `\u001b[${up}A` : ''}\r${text}\u001b[J${FRAME_END}`)

@@ -28,7 +28,7 @@ export class LogReader {
     const bytes = await this.#logs.read(this.ref, this.#offset, Math.min(CHUNK_BYTES, until - this.#offset))
     if (bytes.length === 0) return false
     this.#offset += bytes.length
-    for (const part of this.#sink.take(bytes)) await write(part)
+    await write(this.#sink.take(bytes))
     return true
   }
 
@@ -37,7 +37,7 @@ export class LogReader {
   }
 
   async end(): Promise<void> {
-    for (const part of this.#sink.end()) await write(part)
+    await write(this.#sink.end())
   }
 }
 
@@ -65,8 +65,10 @@ export async function offsetOfLast(
   return 0
 }
 
-/** Waits while the reader of our output is slower than we are. */
-async function write(part: Uint8Array | string): Promise<void> {
-  if (process.stdout.write(part)) return
+/** One write for many short lines. Waits while the reader of our output is slower than we are. */
+async function write(parts: readonly (Uint8Array | string)[]): Promise<void> {
+  if (parts.length === 0) return
+  const whole = Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
+  if (process.stdout.write(whole)) return
   await new Promise<void>(resolve => process.stdout.once('drain', resolve))
 }

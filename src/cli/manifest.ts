@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
@@ -69,7 +70,11 @@ export async function storeManifest(manifest: Manifest, store: Store, now: numbe
     const content = spec as unknown as Json
     await store.putDagTask(namespace, name, content, contentHash(content), now)
   }
-  for (const { dag, at } of manifest.dags) await store.putDag(dag, dagHash(dag), at.file, now)
+  for (const { dag, at } of manifest.dags) {
+    // Whole, since `resume` may be called from another directory.
+    const source = at.file === '-' ? '-' : resolve(at.file)
+    await store.putDag(dag, dagHash(dag), source, now)
+  }
 }
 
 /** Shows problems on standard error. True when there is an error among them. */

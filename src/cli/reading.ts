@@ -23,6 +23,7 @@ function lists(program: Command): void {
     .option('--phase <phase>', `only in this phase (${PHASES.join(', ')}); may be repeated`, manyOf(PHASES))
     .option('-l, --label <name=value>', 'only with this label; may be repeated', many)
     .option('--since <when>', 'only created since: 30m, 2h, 7d ago, or a date')
+    .option('--children', 'also runs that are tasks of other runs')
     .option('--limit <n>', 'most runs', '30')
     .option('--all', 'all of them')
     .addOption(output('json', 'yaml', 'wide', 'name'))
@@ -34,6 +35,14 @@ function lists(program: Command): void {
     .argument('[task]', 'name of a task; NAME[3] for an item of a fan-out')
     .addOption(output('json', 'yaml', 'wide'))
     .action(acts(async () => (await import('./commands/get.ts')).get))
+  program
+    .command('export')
+    .description('a DAG as a document: of a run the version it ran, of a DAG the current one')
+    .argument('<run|dag>', 'name of a DAG; or name or id of a run, or @last')
+    .option('-n, --namespace <name>', 'namespace of the DAG', 'default')
+    .option('--revision <n>', 'this version of the DAG')
+    .addOption(output('yaml', 'json'))
+    .action(acts(async () => (await import('./commands/export.ts')).exportDag))
 }
 
 function checking(program: Command): void {

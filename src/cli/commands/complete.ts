@@ -131,6 +131,11 @@ async function argumentValues(
       return { candidates: [], directive: 'files' }
     case 'file|dag':
       return { candidates: await fromStore(state, dagNames), directive: 'files' }
+    case 'run|dag':
+      return nothingElse([
+        ...(await fromStore(state, dagNames)),
+        ...(await fromStore(state, store => runNames(store, command.name()))),
+      ])
     default:
       return nothingElse([])
   }

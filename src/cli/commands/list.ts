@@ -21,6 +21,7 @@ export interface ListOptions {
   readonly since?: string
   readonly limit: string
   readonly all?: boolean
+  readonly children?: boolean
   readonly output?: DataFormat | 'wide' | 'name'
 }
 
@@ -34,10 +35,12 @@ export async function list(
   options: ListOptions,
 ): Promise<number> {
   const query = queryOf(options, systemClock.now())
+  const limit = wholeNumber('--limit', options.limit, LIMIT_MAX)
+  const most = options.all === true ? Number.POSITIVE_INFINITY : limit
   const local = await openLocal(environment.stateDir, false)
   try {
     if (what === 'dags') await listDags(environment, local.store, options)
-    else await listRuns(environment, local.store, query, options)
+    else await listRuns(environment, local.store, query, most, options)
     return EXIT.succeeded
   } finally {
     await local.close()
@@ -51,6 +54,7 @@ function queryOf(options: ListOptions, now: number): RunQuery {
     ...(options.phase === undefined ? {} : { phases: options.phase as readonly RunPhase[] }),
     labels: Object.fromEntries(assignments('--label', options.label ?? [])),
     ...(options.since === undefined ? {} : { createdFrom: since(options.since, now) }),
+    ...(options.children === true ? {} : { parentRun: null }),
   }
 }
 
@@ -73,10 +77,9 @@ async function listRuns(
   environment: Environment,
   store: Store,
   query: RunQuery,
+  limit: number,
   options: ListOptions,
 ): Promise<void> {
-  const limit =
-    options.all === true ? Number.POSITIVE_INFINITY : wholeNumber('--limit', options.limit, LIMIT_MAX)
   const interrupted = await interruptedIds(store)
   const now = systemClock.now()
   const items: StoredRun[] = []

@@ -1,3 +1,4 @@
+import type { Task } from '../../core/dag/dag.ts'
 import { didYouMean } from '../../core/dag/did-you-mean.ts'
 import { type RunState, type TaskState, isSettled, isTerminal } from '../../core/run/state.ts'
 import type { LogArchive } from '../../ports/logs.ts'
@@ -148,13 +149,17 @@ function sinks(
   if (isItem || (one !== null && one !== undefined && one.fanOut === null)) {
     return () => (terminal ? terminalSink(color) : rawSink())
   }
-  const widest = Math.max(...planned.map(({ name, fanOut }) => name.length + (fanOut === null ? 0 : 4)))
+  const widest = planned.reduce((most, task) => Math.max(most, prefixWidth(task)), 0)
   const paint: Paint = painter(color)
   return (task, attempt) => {
     const name = attempt === 1 ? task.key : `${task.key}#${attempt}`
     return prefixSink(prefixOf(name, task.index, Math.min(widest, 40), paint), terminal ? { color } : null)
   }
 }
+
+/** Room for the name, the number of an item and that of a later attempt. */
+const prefixWidth = ({ name, fanOut, retry }: Task): number =>
+  name.length + (fanOut === null ? 0 : 4) + (retry.limit === 0 ? 0 : 2)
 
 /** One log after the other, each as long as it is now. */
 async function showNow(selection: Selection): Promise<void> {

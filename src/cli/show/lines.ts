@@ -1,6 +1,6 @@
 import type { RunEvent } from '../../core/run/events.ts'
 import { type RunState, taskByKey } from '../../core/run/state.ts'
-import { type Paint, clockTime, duration, mark, printable } from './text.ts'
+import { type Paint, clockTime, duration, mark, printable, tookMs } from './text.ts'
 
 /** One event as one line for a log; null for events that say nothing new to a reader. */
 export function eventLines(state: RunState, event: RunEvent, paint: Paint): readonly string[] {
@@ -75,7 +75,7 @@ function ended(
 ): [string, string] {
   const attempt = taskByKey(state, event.task).attempts[event.attempt - 1]
   const took =
-    attempt === undefined ? '' : ` in ${duration(event.at - (attempt.runningAt ?? attempt.startedAt))}`
+    attempt === undefined ? '' : ` in ${duration(tookMs({ ...attempt, endedAt: event.at }, event.at))}`
   const { outcome, next } = event
   if (outcome.kind === 'succeeded') return [mark('succeeded', paint), `${event.task} succeeded${took}`]
   if (outcome.kind === 'cancelled') return [mark('cancelled', paint), `${event.task} was stopped`]

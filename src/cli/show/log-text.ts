@@ -48,8 +48,9 @@ export function prefixSink(prefix: string, terminal: { readonly color: boolean }
     held = []
     heldBytes = 0
     if (terminal === null) return Buffer.concat([Buffer.from(prefix), whole, NEWLINE])
-    const text = new TextDecoder().decode(whole).replace(/\r$/, '')
-    return `${prefix}${terminalText(text, terminal.color)}\n`
+    const text = new TextDecoder().decode(whole).replace(/\r+$/, '')
+    // Of a progress bar that was drawn over and over, what stood there last.
+    return `${prefix}${terminalText(text.slice(text.lastIndexOf('\r') + 1), terminal.color)}\n`
   }
   const hold = (rest: Uint8Array): void => {
     if (rest.length === 0) return

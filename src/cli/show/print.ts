@@ -7,8 +7,12 @@ export const isDataFormat = (format: string | undefined): format is DataFormat =
 
 /** Data for programs, on standard output. */
 export function printData(format: DataFormat, value: unknown): void {
-  const text = format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value, { lineWidth: 0 })
-  process.stdout.write(text)
+  process.stdout.write(format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : yamlText(value))
+}
+
+/** YAML without aliases, which our own documents may not have; texts of several lines stay readable. */
+export function yamlText(value: unknown): string {
+  return stringify(value, { lineWidth: 0, blockQuote: 'literal', aliasDuplicateObjects: false })
 }
 
 export function printLines(lines: readonly string[]): void {

@@ -85,6 +85,17 @@ export function elapsed(ms: number): string {
   return ms < 1_000 ? `${(Math.max(0, Math.floor(ms / 100)) / 10).toFixed(1)}s` : duration(ms)
 }
 
+/**
+ * How long an attempt ran, or has run so far. One that had ended before it was seen to run is measured from its start.
+ */
+export function tookMs(
+  { startedAt, runningAt, endedAt }: { startedAt: number; runningAt: number | null; endedAt: number | null },
+  now: number,
+): number {
+  const end = endedAt ?? now
+  return end - (runningAt === null || runningAt >= end ? startedAt : runningAt)
+}
+
 /** Local wall time of a moment, to the second. */
 export function clockTime(at: number): string {
   const date = new Date(at)
@@ -146,4 +157,9 @@ export function cut(text: string, width: number): string {
     used += wide
   }
   return kept
+}
+
+/** A word as a person types it in a shell: quoted only where that is needed. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
