@@ -1,4 +1,4 @@
-import { checkCron, checkTimeZone } from '../../core/schedule/cron.ts'
+import { checkCron, timeZoneProblem } from '../../core/schedule/cron.ts'
 import type { Loose } from '../loose.ts'
 import type { DagSpec } from '../schema/dag.ts'
 import { shown } from '../shape.ts'
@@ -27,12 +27,6 @@ export function checkSchedule(spec: Loose<DagSpec>, report: Report): void {
   }
   checkUnique('schedule', 'SCHEDULE_DUPLICATE', entries, report)
   if (spec.timeZone === undefined) return
-  const problem = checkTimeZone(spec.timeZone)
-  if (problem === null) return
-  report({
-    code: 'TIME_ZONE_INVALID',
-    path: ['spec', 'timeZone'],
-    message: `the time zone ${shown(spec.timeZone)} cannot be used: ${problem}`,
-    fix: 'use a name of the IANA list, such as Europe/Berlin or UTC',
-  })
+  const problem = timeZoneProblem(spec.timeZone)
+  if (problem !== null) report({ code: 'TIME_ZONE_INVALID', path: ['spec', 'timeZone'], ...problem })
 }
