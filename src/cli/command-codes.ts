@@ -8,6 +8,7 @@ export const COMMAND_CODES = {
   NO_DAG: 'the files hold no DAG',
   SEVERAL_DAGS: 'the files hold several DAGs, and none was chosen',
   UNKNOWN_DAG: 'the files or the state directory hold no DAG of that name',
+  ACTION_NOT_YET: 'a DagRun asks for a retry or fork; only the commands do that yet',
   AMBIGUOUS_RUN: 'a name or the beginning of one fits several runs',
   RUN_NOT_FINISHED: 'only a run that has ended can be retried or forked',
   NOTHING_TO_RETRY: 'the run succeeded',

@@ -140,6 +140,14 @@ describe('plan', { concurrency: 2 }, () => {
     assert.match((await here.run('list', '--state', state)).stderr, /NO_STATE/)
   })
 
+  test('fields that nothing acts on yet are said to be so', async () => {
+    const more = '  retention: {runs: 3}\n  webhook: {url: "https://example.com/"}\n'
+    const file = await here.dag('quiet', '    - {name: a, image: busybox, script: "true"}\n', more)
+    const { stdout } = await here.run('plan', file)
+    assert.match(stdout, /\nnote: webhook of DAG quiet is not called yet/)
+    assert.match(stdout, /\nnote: retention of DAG quiet is not applied yet/)
+  })
+
   test('what changed since the version that is known', async () => {
     const state = join(here.folder, 'versions')
     const file = join(here.folder, 'hello.yaml')
@@ -227,3 +235,17 @@ function leaves(command: Command, words: readonly string[]): readonly (readonly 
     return sub.commands.length > 0 ? leaves(sub, named) : [[named.join(' '), sub] as const]
   })
 }
+
+test('a DagRun that asks for a retry is not run as if it were a new run', async () => {
+  const file = await here.dag('again', '    - {name: a, image: busybox, script: "true"}\n')
+  const order = `---
+apiVersion: kontroler.greedykomodo/v1alpha1
+kind: DagRun
+metadata: {name: once-more}
+spec: {dagName: again, action: {type: retry, run: again-one}}
+`
+  await writeFile(file, `${await readFile(file, 'utf8')}${order}`)
+  const { code, stderr } = await here.run('run', file)
+  assert.equal(code, 2)
+  assert.match(stderr, /^error ACTION_NOT_YET: .*\n {2}fix: kontroler retry again-one\n$/)
+})
