@@ -249,3 +249,15 @@ spec: {dagName: again, action: {type: retry, run: again-one}}
   assert.equal(code, 2)
   assert.match(stderr, /^error ACTION_NOT_YET: .*\n {2}fix: kontroler retry again-one\n$/)
 })
+
+test('a secret may come from a file, so that it does not stand among the arguments', async () => {
+  const env = 'env: [{name: S, valueFrom: {secretKeyRef: {name: database, key: password}}}]'
+  const script = `script: 'test "$S" = from-a-file'`
+  const file = await here.dag('from-file', `    - {name: a, image: busybox, ${env}, ${script}}\n`)
+  await writeFile(join(here.folder, 'password'), 'from-a-file\n')
+  const good = await here.run('run', file, '-o', 'none', '--secret', 'database/password=@password')
+  assert.equal(good.code, 0, good.stderr)
+  const gone = await here.run('run', file, '-o', 'none', '--secret', 'database/password=@nowhere')
+  assert.equal(gone.code, 2)
+  assert.match(gone.stderr, /^error BAD_OPTION: the file nowhere of a --secret cannot be read\n/)
+})
