@@ -261,3 +261,15 @@ test('a secret may come from a file, so that it does not stand among the argumen
   assert.equal(gone.code, 2)
   assert.match(gone.stderr, /^error BAD_OPTION: the file nowhere of a --secret cannot be read\n/)
 })
+
+test('a run has a name that a DagRun can have', async () => {
+  const { code, stderr } = await here.run('run', hello, '--name', 'My Run')
+  assert.equal(code, 2)
+  assert.match(stderr, /^error NAME_INVALID: .*\n {2}fix: call it my-run\n$/)
+})
+
+test('a task that ran out of time is said to have, not to have been killed', async () => {
+  const file = await here.dag('slow', '    - {name: a, image: busybox, script: sleep 9, timeout: 50ms}\n')
+  const { stdout } = await here.run('run', file, '-o', 'lines')
+  assert.match(stdout, /a failed in \S+: ran longer than its timeout\n/)
+})
