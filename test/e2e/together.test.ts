@@ -192,10 +192,12 @@ describe('dev', () => {
     left.child.kill('SIGKILL')
     await left.over
     await dev.says('was interrupted and goes on')
+    assert.equal((await place.run(['run', other])).code, 0)
+    assert.equal((await place.read(store => store.engines())).length, 1, 'the killed engine is forgotten')
     place.file('go', '')
     await until('it has succeeded', async () => {
-      const [run] = await place.runs()
-      return run?.dag === 'left' && run.phase === 'succeeded' ? true : null
+      const runs = await place.runs()
+      return runs.some(({ dag, phase }) => dag === 'left' && phase === 'succeeded') ? true : null
     })
     dev.child.kill('SIGTERM')
     const { code, output } = await dev.over

@@ -6,6 +6,7 @@ import { loadRun } from '../../engine/load.ts'
 import type { StoredDag } from '../../ports/store.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { findRun, openLocal, type Local } from '../local.ts'
@@ -37,6 +38,7 @@ async function again(
   from: readonly string[] | null,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment.stateDir, false)
   try {
     const found = await findRun(local.store, text)
@@ -77,10 +79,13 @@ async function again(
     }
     const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
     const { notes, reused } = taken
-    return await driveRun({ local, values, secrets, environment, notes, ...execution }, async engine => {
-      await engine.submit(version.dag, created.value, reused)
-      return id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(version.dag, created.value, reused)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }

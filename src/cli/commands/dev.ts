@@ -8,6 +8,7 @@ import { type ScheduledDag, Scheduler } from '../../engine/scheduler.ts'
 import { StoreError } from '../../ports/store.ts'
 import type { LoadedDagRun } from '../../spec/load.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
+import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { ignoredOf } from '../../executors/process/ignored.ts'
@@ -34,7 +35,8 @@ export async function dev(
   directory: string,
   options: ExecutionOptions,
 ): Promise<number> {
-  const { settings } = executionOptions(options, environment)
+  const { settings, kind } = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, kind)
   const folder = directoryOf(directory)
   const given = secretOptions(options.secret ?? [])
   const paint = painter(environment.color)
@@ -67,10 +69,13 @@ export async function dev(
             }
           }
         },
+        progress: say,
         trouble: (code, message) => say(paint('yellow', `warning ${code}: ${message}`)),
       },
       settings,
+      executor,
     )
+    if (executor.note !== null) say(executor.note)
     const scheduler: Scheduler = new Scheduler(engine, { workdir: folder, nameOf: dag => runName(dag.name) })
     const stopListening = onSignals(() => over.resolve())
     try {

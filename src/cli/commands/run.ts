@@ -6,11 +6,11 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
 import { choose, chosenParameters } from '../choice.ts'
 import { CommandError, EXIT } from '../exit.ts'
+import { chooseExecutor } from '../executor.ts'
 import { executionOptions, type ExecutionOptions } from '../execution.ts'
 import { openLocal } from '../local.ts'
 import { interruptedNotes } from '../interrupted.ts'
 import { ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { Environment } from '../settings.ts'
 import { assignments, secretOptions, valueSource, valuesIn } from '../values.ts'
 
@@ -28,6 +28,7 @@ export async function run(
   options: RunOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
   if (options.name !== undefined) checkRunName(options.name)
   const local = await openLocal(environment.stateDir, true)
@@ -69,11 +70,14 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, ignoredOf)]
-    return await driveRun({ local, values, environment, secrets, notes, ...execution }, async engine => {
-      await engine.submit(chosen.dag, created.value)
-      return id
-    })
+    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, executor.ignores)]
+    return await driveRun(
+      { local, values, environment, secrets, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(chosen.dag, created.value)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }
