@@ -7,6 +7,7 @@ import type { ValueSource } from '../ports/secrets.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import { StoreError } from '../ports/store.ts'
 import { systemClock } from './clock.ts'
+import type { ExecutorChoice } from './executor.ts'
 import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import type { Local } from './local.ts'
@@ -21,6 +22,8 @@ export interface DriveOptions {
   readonly values: ValueSource
   readonly settings: EngineSettings
   readonly environment: Environment
+  /** What runs the tasks. */
+  readonly executor: ExecutorChoice
   readonly format: FollowFormat
   /** Values that must not show in what is printed of logs. */
   readonly secrets: readonly string[]
@@ -49,12 +52,13 @@ export async function driveRun(
     show.events(state, events)
     if (isTerminal(state.phase)) over.resolve(state)
   }
-  for (const note of options.notes) show.say(note)
+  for (const note of [options.executor.note, ...options.notes]) if (note !== null) show.say(note)
   const engine = await openEngine(
     local,
     options.values,
     {
       events: seen,
+      progress: message => show.say(message),
       trouble(code, message, run) {
         show.say(`warning ${code}: ${message}`)
         if (code === 'INTERNAL_ERROR' && run === mine && run !== null) over.reject(new Error(message))
@@ -63,6 +67,7 @@ export async function driveRun(
       },
     },
     options.settings,
+    options.executor,
   )
   const began = begin(engine)
   // From here on a signal cancels the run, even one that comes just before the run is known.

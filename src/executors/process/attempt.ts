@@ -10,7 +10,7 @@ import { lost, neverStarted, outcomeOf, outcomeWithoutEnd, startError } from './
 import { descendants, isAlive, signal } from './processes.ts'
 import type { AttemptRecord, Claim } from './record.ts'
 import { codeOf, readRecord, settleRecord } from './record.ts'
-import { noteStop, stopNotes } from './stop-notes.ts'
+import { noteStop, stopNotes } from '../stop-notes.ts'
 
 export interface AttemptOptions {
   readonly ref: AttemptRef
