@@ -129,7 +129,8 @@ test(`a run that gets SIGTERM at random moments (seed ${SEED}) is cancelled clea
       ])
       assert.equal(code, expected.get(what), `${what}, ${signal}: ${output}`)
       assert.deepEqual(place.tasks(), [])
-      assert.deepEqual(await place.read(store => store.engines()), [], 'it has signed off')
+      // Killed while it started, it left its name, which the next engine forgets.
+      if (run !== null) assert.deepEqual(await place.read(store => store.engines()), [], 'it has signed off')
       await place.remove()
     },
   )
