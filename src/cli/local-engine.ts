@@ -6,6 +6,7 @@ import { bootId, processStart } from '../executors/process/processes.ts'
 import type { Observation } from '../ports/executor.ts'
 import type { Notices } from '../ports/notices.ts'
 import type { ValueSource } from '../ports/secrets.ts'
+import type { Store } from '../ports/store.ts'
 import { systemClock, systemIdentity } from './clock.ts'
 import type { ExecutorChoice } from './executor.ts'
 import { type Local, localProbe } from './local.ts'
@@ -42,7 +43,14 @@ export async function openEngine(
   })
   observers.push(observation => engine.observe(observation))
   await engine.open()
+  await forgetDeadEngines(local.store)
   return engine
+}
+
+/** Those that were killed could not sign off. A run whose owner is unknown counts as left, as one whose owner is dead. */
+async function forgetDeadEngines(store: Store): Promise<void> {
+  const dead = (await store.engines()).filter(engine => !localProbe.isAlive(engine))
+  await Promise.all(dead.map(({ id }) => store.removeEngine(id)))
 }
 
 function thisProcess(): { pid: number; processStart: string; bootId: string; host: string } {

@@ -119,7 +119,7 @@ function executing(command: Command): Command {
     })
     .option(
       '--secret <name/key=value>',
-      'value of a Secret (key "secret" when left out); may be repeated',
+      'value of a Secret (key "secret" when left out), or @FILE that holds it; may be repeated',
       many,
     )
     .option('--max-parallel <n>', 'most tasks at once')

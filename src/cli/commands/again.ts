@@ -45,7 +45,8 @@ async function again(
     const old = await loadRun(local.store, found.id)
     if (old === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     if (!isTerminal(old.phase)) {
-      const fix = `wait for it (kontroler watch ${found.name}), or cancel it first`
+      const { name } = found
+      const fix = `wait for it (kontroler watch ${name}), resume it if it was interrupted, or cancel it`
       throw new CommandError('RUN_NOT_FINISHED', `run ${found.name} is ${old.phase}`, fix)
     }
     if (from === null && old.phase === 'succeeded') {
@@ -121,7 +122,10 @@ function takenOver(
   }
   const known = new Set([...version.dag.tasks, ...version.dag.finally].map(({ name }) => name))
   const kept = reused.value.filter(({ task }) => known.has(task.replace(/\[\d+\]$/, '')))
-  return { reused: kept, notes: [`note: ${kept.length} results of ${old.created.name} are reused`] }
+  return {
+    reused: kept,
+    notes: [`note: reused of ${old.created.name}: ${kept.length} of ${old.plan.nodes.length} results`],
+  }
 }
 
 function parametersFor(old: RunState, texts: readonly string[]): readonly ParameterValue[] {

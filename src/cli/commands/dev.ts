@@ -11,10 +11,11 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { ignoredOf } from '../../executors/process/ignored.ts'
 import { interruptedRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
-import { type Manifest, printProblems, readManifest, storeManifest } from '../manifest.ts'
+import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { eventLines } from '../show/lines.ts'
 import { clockTime, painter } from '../show/text.ts'
@@ -145,6 +146,7 @@ async function reload(
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
   )
+  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, ignoredOf)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()
 }
@@ -170,6 +172,8 @@ async function startDagRun(
   say: (text: string) => void,
 ): Promise<void> {
   const target = dags.find(({ dag }) => dag.name === dagRun.dagName && dag.namespace === dagRun.namespace)
+  const why = notStarted(dagRun, target !== undefined)
+  if (why !== null) return say(`DagRun ${dagRun.name ?? ''} is not carried out: ${why}`)
   if (target === undefined || dagRun.name === null) return
   const created = createRun(
     {
@@ -193,6 +197,14 @@ async function startDagRun(
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
   }
+}
+
+/** Why an order cannot be carried out here; null when it can. */
+function notStarted({ name, dagName, action }: LoadedDagRun, isThere: boolean): string | null {
+  if (action !== null)
+    return `documents cannot ${action.type} yet; use kontroler ${action.type} ${action.run}`
+  if (!isThere) return `there is no DAG ${dagName} in this directory`
+  return name === null ? 'give it metadata.name; generateName would start a run at each change' : null
 }
 
 async function adoptInterrupted(local: Local, engine: Engine, say: (text: string) => void): Promise<void> {

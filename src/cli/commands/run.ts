@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { createRun } from '../../core/run/create.ts'
+import { checkMetadata } from '../../spec/check/metadata.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
 import { choose, chosenParameters } from '../choice.ts'
+import { CommandError, EXIT } from '../exit.ts'
 import { chooseExecutor } from '../executor.ts'
-import { EXIT } from '../exit.ts'
 import { executionOptions, type ExecutionOptions } from '../execution.ts'
 import { openLocal } from '../local.ts'
 import { interruptedNotes } from '../interrupted.ts'
@@ -29,6 +30,7 @@ export async function run(
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
+  if (options.name !== undefined) checkRunName(options.name)
   const local = await openLocal(environment.stateDir, true)
   try {
     const manifest = await readManifest(files, local.store)
@@ -82,4 +84,11 @@ export async function run(
   } finally {
     await local.close()
   }
+}
+
+/** A run's name is that of its DagRun, so it has the form that Kubernetes asks for. */
+function checkRunName(name: string): void {
+  checkMetadata({ name }, 'DagRun', ({ code, message, fix }) => {
+    throw new CommandError(code, message, fix)
+  })
 }

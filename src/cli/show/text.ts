@@ -131,6 +131,11 @@ export function age(ms: number): string {
   return `${Math.floor(ms / 86_400_000)}d`
 }
 
+/** The same in a sentence: `just now`, `45s ago`. */
+export function ago(ms: number): string {
+  return ms < 1_000 ? 'just now' : `${age(ms)} ago`
+}
+
 /** Columns that a plain text takes in a terminal: wide characters take two, marks that join others none. */
 export function textWidth(text: string): number {
   if (/^[\u0020-\u02ff]*$/.test(text)) return text.length

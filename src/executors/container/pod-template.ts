@@ -43,12 +43,20 @@ export interface ReadTemplate {
 type Fields = Readonly<Record<string, Json>>
 
 /** Fields that are honoured, or that the engine itself honours on every executor. */
-const HONOURED: ReadonlySet<string> = new Set(
-  (
-    'securityContext containerSecurityContext volumes volumeMounts resources imagePullPolicy workingDir ' +
-    'hostNetwork hostname hostAliases activeDeadlineSeconds restartPolicy'
-  ).split(' '),
-)
+const HONOURED: ReadonlySet<string> = new Set([
+  'securityContext',
+  'containerSecurityContext',
+  'volumes',
+  'volumeMounts',
+  'resources',
+  'imagePullPolicy',
+  'workingDir',
+  'hostNetwork',
+  'hostname',
+  'hostAliases',
+  'activeDeadlineSeconds',
+  'restartPolicy',
+])
 
 const WHY: Readonly<Record<string, string>> = {
   serviceAccountName: 'a local container has no service account',
@@ -113,12 +121,16 @@ export function readTemplate(work: ContainerWork): ReadTemplate {
 
 type Say = (field: string, why: string) => void
 
-const SECURITY: ReadonlySet<string> = new Set(
-  (
-    'runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem capabilities fsGroup supplementalGroups ' +
-    'allowPrivilegeEscalation'
-  ).split(' '),
-)
+const SECURITY: ReadonlySet<string> = new Set([
+  'runAsUser',
+  'runAsGroup',
+  'runAsNonRoot',
+  'readOnlyRootFilesystem',
+  'capabilities',
+  'fsGroup',
+  'supplementalGroups',
+  'allowPrivilegeEscalation',
+])
 
 function saySecurity(pod: Fields, own: Fields, say: Say): void {
   for (const [field, given] of [
