@@ -78,7 +78,13 @@ function runAlone(daemon: Daemon, times: number): void {
     expectSuccess(daemon.client('run', '--rm', '--network', 'none', IMAGE, 'true'))
 }
 
-function expectSuccess({ status, stderr }: { readonly status: number | null; readonly stderr: string }): void {
+function expectSuccess({
+  status,
+  stderr,
+}: {
+  readonly status: number | null
+  readonly stderr: string
+}): void {
   if (status !== 0) throw new Error(`a run failed: ${stderr}`)
 }
 

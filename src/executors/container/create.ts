@@ -33,6 +33,7 @@ export class ContainerMaker {
   readonly #options: MakerOptions
   /** Images on their way: tasks that need the same one share the pull. */
   readonly #pulls = new Map<string, Promise<void>>()
+  readonly #over = new AbortController()
   #init = true
 
   constructor(options: MakerOptions) {
@@ -62,6 +63,11 @@ export class ContainerMaker {
       }
     }
     return refusal('CONFIG_ERROR', 'its container could not be made: its name comes and goes')
+  }
+
+  /** Nobody waits for images any more. */
+  close(): void {
+    this.#over.abort()
   }
 
   /** Null when it is worth another try. */
@@ -102,7 +108,7 @@ export class ContainerMaker {
     if (pull === undefined) {
       const credentials = credentialsFor(image, credentialFiles)
       const say = (message: string): void => progress(message, spec.run)
-      pull = pullImage(engine, image, credentials, say, new AbortController().signal)
+      pull = pullImage(engine, image, credentials, say, this.#over.signal)
         .catch((error: unknown) => {
           // Denied, unknown, registry down: a refusal of the pull is always about the image.
           throw error instanceof EngineRefused ? new ImageError(error.message) : error
