@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { codeOf } from '../error-code.ts'
 import type { ContainerEngine } from './container-engine.ts'
+import { ownLimits } from './limits.ts'
 
 /**
  * Removes a folder that containers have written to. Their users may not be ours: what we may not remove is removed by a
@@ -37,6 +38,7 @@ export async function emptyByContainer(
     User: '0',
     HostConfig: {
       NetworkMode: 'none',
+      Ulimits: engine.dialect === 'podman' ? ownLimits() : [],
       Mounts: [{ Type: 'bind', Source: folder, Target: '/folder' }],
     },
   })
