@@ -222,7 +222,7 @@ export class Effects {
       const created = createRun(
         {
           run: child,
-          name: childRunName(state.created.name, ref.task),
+          name: childRunName(state.created.name, ref.task, ref.attempt),
           dag: dag.dag,
           dagHash: dag.hash,
           parameters: parameters.value,
