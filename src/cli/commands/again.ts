@@ -45,7 +45,8 @@ async function again(
     const old = await loadRun(local.store, found.id)
     if (old === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     if (!isTerminal(old.phase)) {
-      const fix = `wait for it (kontroler watch ${found.name}), go on with it if it was interrupted (kontroler resume ${found.name}), or cancel it`
+      const { name } = found
+      const fix = `wait for it (kontroler watch ${name}), resume it if it was interrupted, or cancel it`
       throw new CommandError('RUN_NOT_FINISHED', `run ${found.name} is ${old.phase}`, fix)
     }
     if (from === null && old.phase === 'succeeded') {

@@ -70,7 +70,10 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, executor.ignores)]
+    const notes = [
+      ...(await interruptedNotes(local.store)),
+      ...ignoredNotes(chosen.dag, work => executor.ignores(work)),
+    ]
     return await driveRun(
       { local, values, environment, secrets, notes, executor, ...execution },
       async engine => {

@@ -44,15 +44,18 @@ type Fields = Readonly<Record<string, Json>>
 
 /** Fields that are honoured, or that the engine itself honours on every executor. */
 const HONOURED: ReadonlySet<string> = new Set([
-  ...[
-    'securityContext',
-    'containerSecurityContext',
-    'volumes',
-    'volumeMounts',
-    'resources',
-    'imagePullPolicy',
-  ],
-  ...['workingDir', 'hostNetwork', 'hostname', 'hostAliases', 'activeDeadlineSeconds', 'restartPolicy'],
+  'securityContext',
+  'containerSecurityContext',
+  'volumes',
+  'volumeMounts',
+  'resources',
+  'imagePullPolicy',
+  'workingDir',
+  'hostNetwork',
+  'hostname',
+  'hostAliases',
+  'activeDeadlineSeconds',
+  'restartPolicy',
 ])
 
 const WHY: Readonly<Record<string, string>> = {
@@ -119,8 +122,14 @@ export function readTemplate(work: ContainerWork): ReadTemplate {
 type Say = (field: string, why: string) => void
 
 const SECURITY: ReadonlySet<string> = new Set([
-  ...['runAsUser', 'runAsGroup', 'runAsNonRoot', 'readOnlyRootFilesystem', 'capabilities', 'fsGroup'],
-  ...['supplementalGroups', 'allowPrivilegeEscalation'],
+  'runAsUser',
+  'runAsGroup',
+  'runAsNonRoot',
+  'readOnlyRootFilesystem',
+  'capabilities',
+  'fsGroup',
+  'supplementalGroups',
+  'allowPrivilegeEscalation',
 ])
 
 function saySecurity(pod: Fields, own: Fields, say: Say): void {
