@@ -6,7 +6,6 @@ export const COMMAND_CODES = {
   NO_STATE: 'there is no state in the directory; nothing has run there',
   STATE_NOT_WRITABLE: 'the state directory cannot be made or written',
   NOT_A_DIRECTORY: 'a directory is needed, and this is none',
-  NO_CONTAINER_ENGINE: 'neither Docker nor Podman answers',
   NO_DAG: 'the files hold no DAG',
   SEVERAL_DAGS: 'the files hold several DAGs, and none was chosen',
   UNKNOWN_DAG: 'the files or the state directory hold no DAG of that name',

@@ -11,7 +11,6 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import { interruptedRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
@@ -45,7 +44,12 @@ export async function dev(
   }
   const local = await openLocal(environment.stateDir, true)
   try {
-    const watched: Watched = { folder, manifest: null, seen: '' }
+    const watched: Watched = {
+      folder,
+      ignores: work => executor.ignores(work),
+      manifest: null,
+      seen: '',
+    }
     const values = valueSource(
       given,
       () => watched.manifest?.secrets ?? new Map(),
@@ -108,6 +112,7 @@ export async function dev(
 
 interface Watched {
   readonly folder: string
+  readonly ignores: Parameters<typeof ignoredNotes>[1]
   manifest: Manifest | null
   /** Content of all files at the last look, to tell a change from a touch. */
   seen: string
@@ -146,7 +151,7 @@ async function reload(
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
   )
-  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, ignoredOf)))) say(note)
+  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()
 }

@@ -6,11 +6,11 @@ import type { RunCreated } from '../../core/run/events.ts'
 import { planOf } from '../../core/run/plan.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { StoredDag } from '../../ports/store.ts'
 import { choose, chosenParameters } from '../choice.ts'
 import { systemClock } from '../clock.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
 import { type Local, openLocal } from '../local.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
@@ -59,7 +59,11 @@ export async function plan(
       return EXIT.usage
     }
     const version = await versionOf(local, dag)
-    const notes = ignoredNotes(dag, ignoredOf)
+    const executor = await chooseExecutor(environment, 'auto')
+    const notes = [
+      ...(executor.note === null ? [] : [executor.note]),
+      ...ignoredNotes(dag, work => executor.ignores(work)),
+    ]
     if (isDataFormat(options.output)) printData(options.output, planData(dag, created.value, version, notes))
     else printLines(planLines(dag, created.value, version, notes, painter(environment.color)))
     return EXIT.succeeded
