@@ -21,7 +21,7 @@ export async function resume(
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {
-      process.stdout.write(`run ${run.name} has ${run.phase} already\n`)
+      process.stdout.write(`run ${run.name} has ended already: ${run.phase}\n`)
       return exitCodeOf(run)
     }
     const by = environment.user

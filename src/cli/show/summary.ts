@@ -23,9 +23,8 @@ export async function summaryLines(
   const lines = [head]
   if (state.message !== '') lines.push(`  ${printable(state.message)}`)
   if (root !== null && root.task.attempts.length > 0) {
-    const key = root.task.key.includes('[') ? `'${root.task.key}'` : root.task.key
     lines.push(...(await lastWords(root, logs, paint, mask)))
-    lines.push('', `  logs:    kontroler logs ${root.state.created.name} --task ${key}`)
+    lines.push('', `  logs:    kontroler logs ${root.state.created.name} --task ${shellWord(root.task.key)}`)
   }
   lines.push(`  explain: kontroler explain ${name}`, `  retry:   kontroler retry ${name}`)
   return lines

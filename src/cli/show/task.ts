@@ -3,7 +3,7 @@ import type { Task } from '../../core/dag/dag.ts'
 import { attemptPath } from '../../core/run/attempt-path.ts'
 import { childRunOf } from '../../core/run/child.ts'
 import type { RunState, TaskState } from '../../core/run/state.ts'
-import { lastAttempt, taskAt } from '../../core/run/state.ts'
+import { taskAt } from '../../core/run/state.ts'
 import { type Column, tableLines } from './table.ts'
 import {
   type Paint,
