@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import type { StoredRun } from '../src/ports/store.ts'
 import { loadDocuments } from '../src/spec/load.ts'
 import { openSqliteStore } from '../src/stores/sqlite/open.ts'
 
@@ -25,7 +24,15 @@ describe('accepted manifests end as they say', { concurrency: 2 }, () => {
     test(basename(file, '.yaml'), async () => {
       const stateDir = join(scratch, basename(file, '.yaml'))
       const which = chosenDag(file, text)
-      const given = ['run', file, '-o', 'none', '--state', stateDir, ...(which === null ? [] : ['--dag', which])]
+      const given = [
+        'run',
+        file,
+        '-o',
+        'none',
+        '--state',
+        stateDir,
+        ...(which === null ? [] : ['--dag', which]),
+      ]
       const exit = await run(process.execPath, ['bin/kontroler.js', ...given]).then(
         () => 0,
         (error: { code: number; stderr: string }) => {
@@ -49,11 +56,13 @@ function chosenDag(file: string, text: string): string | null {
 async function compare(stateDir: string, text: string, expected: string): Promise<void> {
   const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
   try {
-    const [last] = (await store.runs({ limit: 1 })).items as readonly StoredRun[]
+    const [last] = (await store.runs({ limit: 1 })).items
     assert.ok(last !== undefined)
     assert.equal(last.phase, expected, last.message)
     const tasks = (await store.tasks({ run: last.id })).items
-    for (const [, name, state, , attempts] of text.matchAll(/^# expect-task: (\S+) (\w+)( attempts=(\d+))?$/gm)) {
+    for (const [, name, state, , attempts] of text.matchAll(
+      /^# expect-task: (\S+) (\w+)( attempts=(\d+))?$/gm,
+    )) {
       const task = tasks.find(row => row.task === name)
       assert.equal(task?.state, state, `${name}: ${task?.message ?? ''}`)
       if (attempts !== undefined) assert.equal(task?.attempts, Number(attempts), `attempts of ${name}`)

@@ -55,7 +55,10 @@ test('the page of limits is that of the table', () => {
     const comment = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1] ?? ''
     return [`\`${name}\``, String(value), comment]
   })
-  holds('docs/reference/limits.md', `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${table(['name', 'value', 'meaning'], rows)}\n`)
+  holds(
+    'docs/reference/limits.md',
+    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${table(['name', 'value', 'meaning'], rows)}\n`,
+  )
 })
 
 test('every limit says what it is', () => {
@@ -66,7 +69,13 @@ test('every limit says what it is', () => {
 
 test('links between pages lead somewhere', () => {
   const broken: string[] = []
-  for (const page of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...globSync('docs/**/*.md')]) {
+  for (const page of [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...globSync('docs/**/*.md'),
+  ]) {
     for (const [, target = ''] of readFileSync(page, 'utf8').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
       if (/^[a-z]+:/.test(target)) continue
       if (!existsSync(join(dirname(page), target))) broken.push(`${page} → ${target}`)
@@ -93,10 +102,19 @@ test('examples are at least fifteen, and each says what to expect', () => {
 })
 
 test('nothing committed names a folder of the machine it was written on', () => {
-  const marks = [['', 'work', 'main'].join('/'), ['', 'work', 'wt'].join('/'), ['', 'work', 'shared'].join('/')]
-  const files = globSync(['*.md', 'docs/**/*', 'src/**/*', 'test/**/*', 'examples/*', 'package-lock.json', '.ci/*'], {
-    exclude: ['**/node_modules/**'],
-  })
-  const wrong = files.filter(file => /\.\w+$/.test(file) && marks.some(mark => readFileSync(file, 'utf8').includes(mark)))
+  const marks = [
+    ['', 'work', 'main'].join('/'),
+    ['', 'work', 'wt'].join('/'),
+    ['', 'work', 'shared'].join('/'),
+  ]
+  const files = globSync(
+    ['*.md', 'docs/**/*', 'src/**/*', 'test/**/*', 'examples/*', 'package-lock.json', '.ci/*'],
+    {
+      exclude: ['**/node_modules/**'],
+    },
+  )
+  const wrong = files.filter(
+    file => /\.\w+$/.test(file) && marks.some(mark => readFileSync(file, 'utf8').includes(mark)),
+  )
   assert.deepEqual(wrong, [])
 })

@@ -1,8 +1,18 @@
 import type { RunPhase } from '../core/run/rows.ts'
 import type { ReasonCode } from '../core/run/reasons.ts'
 
-/** Exit codes of every command; scripts rely on them. */
-export const EXIT = { succeeded: 0, failed: 1, usage: 2, cancelled: 3, timedOut: 4 } as const
+/**
+ * Exit codes of every command; scripts rely on them. `interrupted` is Ctrl-C on a command that only looks: it says
+ * nothing about the run.
+ */
+export const EXIT = {
+  succeeded: 0,
+  failed: 1,
+  usage: 2,
+  cancelled: 3,
+  timedOut: 4,
+  interrupted: 130,
+} as const
 
 export function exitCodeOf(run: { readonly phase: RunPhase; readonly reason: ReasonCode | null }): number {
   if (run.phase === 'succeeded') return EXIT.succeeded

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
@@ -12,7 +13,8 @@ import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
 import type { Environment } from './settings.ts'
 import { painter } from './show/text.ts'
 
-const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
+/** Colours of problems. */
+export const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
 
 /** Everything that files say, and the texts to show problems in. */
 export interface Manifest extends Loaded {
@@ -68,7 +70,11 @@ export async function storeManifest(manifest: Manifest, store: Store, now: numbe
     const content = spec as unknown as Json
     await store.putDagTask(namespace, name, content, contentHash(content), now)
   }
-  for (const { dag, at } of manifest.dags) await store.putDag(dag, dagHash(dag), at.file, now)
+  for (const { dag, at } of manifest.dags) {
+    // Whole, since `resume` may be called from another directory.
+    const source = at.file === '-' ? '-' : resolve(at.file)
+    await store.putDag(dag, dagHash(dag), source, now)
+  }
 }
 
 /** Shows problems on standard error. True when there is an error among them. */

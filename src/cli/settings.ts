@@ -5,8 +5,11 @@ import { resolve } from 'node:path'
 export interface Environment {
   readonly stateDir: string
   readonly color: boolean
+  /** Standard output is a terminal. */
+  readonly terminal: boolean
   /** A terminal that can be redrawn. */
   readonly live: boolean
+  /** Of the terminal, as it is now. */
   readonly columns: number
   readonly rows: number
   readonly user: string
@@ -18,9 +21,14 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
   return {
     stateDir: resolve(stateDir ?? env['KONTROLER_STATE'] ?? '.kontroler'),
     color: color && tty && (env['NO_COLOR'] ?? '') === '',
+    terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',
-    columns: stdout.columns ?? 100,
-    rows: stdout.rows ?? 40,
+    get columns() {
+      return stdout.columns || 100
+    },
+    get rows() {
+      return stdout.rows || 40
+    },
     user: env['USER'] ?? userName(),
   }
 }

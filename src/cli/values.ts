@@ -50,6 +50,16 @@ export function assignments(option: string, texts: readonly string[]): ReadonlyM
   return values
 }
 
+/** The number that an option says: a whole one from 1 on. */
+export function wholeNumber(option: string, text: string, most = 999_999): number {
+  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) <= most) return Number(text)
+  throw new CommandError(
+    'BAD_OPTION',
+    `${option} ${text} is not a number that fits`,
+    `give a whole number from 1 to ${most}`,
+  )
+}
+
 /** Every value, for masking. */
 export function valuesIn(values: KeyedValues): readonly string[] {
   return [...values.values()]

@@ -123,10 +123,6 @@ export const PROBLEM_CODES = {
   NOT_WAITING: 'the approval does not wait for an answer now',
   UNKNOWN_FORM_FIELD: 'an answer has a field that the form does not ask for',
   FORM_FIELD_MISSING: 'an answer lacks a field that the form needs',
-  UNKNOWN_PARAMETER: 'a value is given for a parameter that the DAG does not declare',
-  DUPLICATE_PARAMETER: 'a parameter is given twice',
-  PARAMETER_MISSING: 'a parameter that has no default needs a value',
-  PARAMETER_NOT_ALLOWED: 'a value is not among those the parameter allows',
 } as const satisfies Readonly<Record<string, string>>
 
 export type ProblemCode = keyof typeof PROBLEM_CODES

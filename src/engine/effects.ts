@@ -42,7 +42,6 @@ export class Effects {
   readonly #host: EffectsHost
   /** Runs that attempts of `dag` tasks wait for. */
   readonly #children = new Map<string, AttemptRef>()
-  readonly #cleaning = new Set<Promise<void>>()
 
   constructor(host: EffectsHost) {
     this.#host = host
@@ -61,7 +60,10 @@ export class Effects {
           this.#release(state, taskByKey(state, event.task), event.attempt)
           break
         case 'runSettled':
-          this.#runEnded(state)
+          // What cannot be read now is found by the next sweep.
+          this.childMoved(state.created.run).catch((error: unknown) =>
+            this.#host.trouble(error, state.created.run),
+          )
           break
         default:
       }
@@ -105,9 +107,15 @@ export class Effects {
     }
   }
 
-  /** Settles when everything that finished runs left behind is gone. */
-  async cleaned(): Promise<void> {
-    await Promise.all(this.#cleaning)
+  /** Removes what a run leaves behind whose tasks have all settled. Trouble with it does not keep the run from ending. */
+  async tidy(state: RunState): Promise<void> {
+    const { run } = state.created
+    const { executor, notices } = this.#host.parts
+    try {
+      await executor.endRun(run, { removeWorkspace: state.dag.workspace !== null })
+    } catch (error) {
+      notices.trouble?.('CLEAN_UP_FAILED', `something of the run stays behind: ${String(error)}`, run)
+    }
   }
 
   async #ensure(state: RunState, task: TaskState, stopGraceMs: number | null): Promise<void> {
@@ -229,12 +237,19 @@ export class Effects {
         const message = created.problems.map(problem => problem.message).join('; ')
         return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
       }
-      this.#children.set(child, ref)
+      // It may have been told to end while all this was read: what has not started never does.
+      if (!this.#mayStart(ref)) return this.#ended(ref, NOT_STARTED)
       await this.#host.submit(dag.dag, created.value).catch((error: unknown) => {
         if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
       })
     }
     await this.#followChild(child, ref)
+  }
+
+  #mayStart(ref: AttemptRef): boolean {
+    const state = this.#host.stateOf(ref.run)
+    const attempt = state === null ? undefined : lastAttempt(taskByKey(state, ref.task))
+    return attempt?.number === ref.attempt && attempt.phase !== 'stopping' && attempt.phase !== 'ended'
   }
 
   /** The child is in the store: it is watched to its end. */
@@ -279,8 +294,7 @@ export class Effects {
   async #stopChild(child: string, ref: AttemptRef, skipFinally: boolean, graceMs: number): Promise<void> {
     const by = `run ${ref.run}`
     const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally })
-    if (problem?.code === 'UNKNOWN_RUN')
-      return this.#ended(ref, failure('cancelled', 'CANCELLED', 'it had not started'))
+    if (problem?.code === 'UNKNOWN_RUN') return this.#ended(ref, NOT_STARTED)
     await this.#followChild(child, ref)
     this.#host.hurry(child, graceMs)
   }
@@ -288,20 +302,6 @@ export class Effects {
   #release(state: RunState, task: TaskState, attempt: number): void {
     if (task.task.work.kind !== 'container') return
     this.#host.parts.executor.release({ run: state.created.run, task: task.key, attempt })
-  }
-
-  #runEnded(state: RunState): void {
-    const { created } = state
-    const { executor, notices } = this.#host.parts
-    const cleaning = executor
-      .endRun(created.run, { removeWorkspace: state.dag.workspace !== null })
-      .catch((error: unknown) => {
-        notices.trouble?.('START_ERROR', `cleaning up after the run: ${String(error)}`, created.run)
-      })
-      .finally(() => this.#cleaning.delete(cleaning))
-    this.#cleaning.add(cleaning)
-    // What cannot be read now is found by the next sweep.
-    this.childMoved(created.run).catch((error: unknown) => this.#host.trouble(error, created.run))
   }
 
   #ended(ref: AttemptRef, outcome: Outcome): void {
@@ -334,6 +334,8 @@ function missing(
 function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome {
   return { kind, reason, exitCode: null, signal: null, message, outputs: {} }
 }
+
+const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function refOf(state: RunState, task: TaskState): AttemptRef {
   return { run: state.created.run, task: task.key, attempt: task.attempts.length }

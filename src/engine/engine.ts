@@ -1,13 +1,12 @@
 import type { Dag } from '../core/dag/dag.ts'
 import type { Problem } from '../core/problem.ts'
-import { nextDeadline } from '../core/run/decide.ts'
-import type { ReusedTask, RunCreated } from '../core/run/events.ts'
+import type { ReusedTask, RunCreated, RunEvent } from '../core/run/events.ts'
 import type { RunRequest } from '../core/run/requests.ts'
 import { type RunState, isTerminal } from '../core/run/state.ts'
 import { takeChangedRows } from '../core/run/to-rows.ts'
 import type { Observation } from '../ports/executor.ts'
 import { type Advance, type Append, StoreError } from '../ports/store.ts'
-import { type Driven, newDriven, newlyCreated } from './driven.ts'
+import { type Driven, createAgain, newDriven, newlyCreated, setTimer } from './driven.ts'
 import { Effects } from './effects.ts'
 import { loadRun, requestStored, takeOver } from './load.ts'
 import type { EngineParts } from './parts.ts'
@@ -18,7 +17,6 @@ import { Watch } from './watch.ts'
 
 /** How long an engine waits before it tries again when the store could not take a write. */
 const STORE_RETRY_MS = 1_000
-const TIMER_MAX_MS = 2 ** 31 - 1
 
 /**
  * Drives runs: facts in, decisions appended, effects after the commit. It keeps nothing that the store does not have,
@@ -131,11 +129,6 @@ export class Engine {
     this.#effects.stopAgain(driven.state, graceMs)
   }
 
-  /** Settles when what finished runs left behind has been removed. */
-  async cleaned(): Promise<void> {
-    await this.#effects.cleaned()
-  }
-
   observe(observation: Observation): void {
     const driven = this.#runs.get(observation.ref.run)
     if (driven === undefined || this.#closed) return
@@ -180,7 +173,6 @@ export class Engine {
       await store.claim(driven.state.created.run, me.id, null).catch(() => false)
     }
     while (this.#flights.size > 0) await Promise.allSettled(this.#flights)
-    await this.#effects.cleaned()
     await store.removeEngine(me.id).catch(() => undefined)
     await executor.close()
   }
@@ -207,7 +199,11 @@ export class Engine {
       for (const driven of due) {
         if (driven.busy) this.#due.add(driven.state.created.run)
         else if (driven.stale) this.#track(this.#reload(driven))
-        else if (this.#guard(driven, () => step(driven, this.now(), this.parts.language))) idle.push(driven)
+        else {
+          const bug = step(driven, Math.max(this.now(), driven.passed), this.parts.language)
+          if (bug === null) idle.push(driven)
+          else this.#letGo(driven, bug.error)
+        }
       }
       // Slots go to the runs that were looked at, and to those that waited for what these have freed.
       const started = await fillSlots(this.#runs, this.parts, error => {
@@ -219,7 +215,8 @@ export class Engine {
         if (driven.batch.length > 0) this.#track(this.#append(driven))
         else {
           answerAll(driven)
-          this.#arm(driven)
+          if (driven.atEnd) this.#track(this.#tidy(driven))
+          else this.#arm(driven)
         }
       }
     } finally {
@@ -246,7 +243,7 @@ export class Engine {
     try {
       await store.append(driven.advance === null ? append : { ...append, advance: driven.advance })
     } catch (error) {
-      this.#appendFailed(driven, error)
+      this.#appendFailed(driven, events, error)
       return
     }
     driven.stored += events.length
@@ -261,16 +258,30 @@ export class Engine {
     this.#teller.facts(state, events)
     this.#effects.after(state, events, driven.graceMs)
     if (isTerminal(state.phase)) this.#forget(driven)
-    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale) this.wake(run)
+    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale || driven.atEnd) this.wake(run)
     else this.#arm(driven)
     // A freed slot may be what another run waits for.
     if (events.some(({ type }) => type === 'attemptEnded')) this.#wakeWaiting()
   }
 
-  #appendFailed(driven: Driven, error: unknown): void {
+  async #tidy(driven: Driven): Promise<void> {
+    driven.busy = true
+    await this.#effects.tidy(driven.state)
+    driven.busy = false
+    driven.tidied = true
+    if (driven.heard > driven.stored) driven.stale = true
+    this.wake(driven.state.created.run)
+  }
+
+  #appendFailed(driven: Driven, events: readonly RunEvent[], error: unknown): void {
     const run = driven.state.created.run
     const code = error instanceof StoreError ? error.code : null
-    if (driven.created !== null) return this.#forget(driven, error)
+    if (driven.created !== null) {
+      if (code !== 'POOL_FULL') return this.#forget(driven, error)
+      // The run itself is welcome; what it would have started at once has to wait.
+      createAgain(driven, events)
+      return this.wake(run)
+    }
     if (code === 'NOT_OWNER' || code === 'TERMINAL') {
       this.#forget(driven)
       return this.#teller.trouble(error, run)
@@ -311,17 +322,6 @@ export class Engine {
     }
   }
 
-  /** A bug in the core stops the run it shows in, and nothing else. */
-  #guard(driven: Driven, step: () => void): boolean {
-    try {
-      step()
-      return true
-    } catch (error) {
-      this.#letGo(driven, error)
-      return false
-    }
-  }
-
   /** This engine cannot drive the run; another may, perhaps of another version. */
   #letGo(driven: Driven, error: unknown): void {
     const { run } = driven.state.created
@@ -333,7 +333,7 @@ export class Engine {
   /** Whoever still waits for an answer gets it from the store. */
   #forget(driven: Driven, error: unknown = closed()): void {
     const { run } = driven.state.created
-    driven.timer?.()
+    driven.timer?.callOff()
     driven.retry?.()
     if (this.#runs.get(run) === driven) {
       this.#runs.delete(run)
@@ -349,12 +349,7 @@ export class Engine {
   }
 
   #arm(driven: Driven): void {
-    driven.timer?.()
-    driven.timer = null
-    const at = nextDeadline(driven.state)
-    if (at === null || this.#closed) return
-    const delayMs = Math.min(Math.max(0, at - this.now()), TIMER_MAX_MS)
-    driven.timer = this.parts.clock.after(delayMs, () => this.wake(driven.state.created.run))
+    if (!this.#closed) setTimer(driven, this.parts.clock, () => this.wake(driven.state.created.run))
   }
 
   #wakeWaiting(): void {
@@ -384,8 +379,13 @@ export class Engine {
     const { store, me } = this.parts
     for (const { id, version } of await store.unsettled(me.id)) {
       if (this.#closed) return
-      if (this.#runs.has(id)) await this.#heard(id, version)
-      else await this.adopt(id, me.id)
+      const driven = this.#runs.get(id)
+      if (driven === undefined) await this.adopt(id, me.id)
+      else {
+        await this.#heard(id, version)
+        // Timers do not count the time that a machine slept, nor that somebody set the clock forward.
+        if ((driven.timer?.at ?? Number.POSITIVE_INFINITY) <= this.now()) this.wake(id)
+      }
     }
     await this.#effects.lookAtChildren()
   }

@@ -12,7 +12,8 @@ import type { Skip } from '../core/schedule/skip.ts'
  * ran, share the next transaction (group commit), in the order in which they were asked for; each promise settles
  * after it is durable, that of a refused write too. A refused write takes back only itself. When the world fails
  * (`DISK_FULL`, `READ_ONLY`, `DATABASE_BUSY`), nothing of the transaction was written and all its writes are told so;
- * the same write may be tried again later. After `DATABASE_UNAVAILABLE` the outcome is unknown: load, then decide.
+ * the same write may be tried again later. A store whose connection broke finds out whether its transaction was
+ * committed before it says anything; `DATABASE_UNAVAILABLE` means that it could not: load, then decide.
  * After `DATABASE_CORRUPT` in a write, this store writes nothing more.
  *
  * Reads see what was committed, also by other processes, one call at a time.
@@ -95,11 +96,19 @@ export interface Store {
   /** A number that changes when anybody committed, this store too; cheap enough to ask ten times a second. */
   changeMark(): number | Promise<number>
   /**
+   * Calls when another process may have committed: a hint that makes looking at {@link changeMark} worth it before
+   * its time. It may come late, for nothing, or never; SQLite gives none. Returns how to stop.
+   */
+  onChange(listener: () => void): () => void
+  /**
    * Removes a settled run with everything of it but its trigger key, which still gives no second run. Refuses an
    * unsettled one by doing nothing; says whether it did.
    */
   removeRun(run: string): Promise<boolean>
-  /** Writes an online copy of the database to a new file; one that exists is left alone (`DATABASE_UNAVAILABLE`). */
+  /**
+   * Writes an online copy of the database to a new file; one that exists is left alone (`DATABASE_UNAVAILABLE`).
+   * PostgreSQL is copied by its own tools (pg_dump, archiving): there it always says so (`DATABASE_UNAVAILABLE`).
+   */
   backup(file: string): Promise<void>
   close(): Promise<void>
 }

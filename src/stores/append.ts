@@ -1,232 +1,198 @@
 import assert from 'node:assert/strict'
 import { type Kysely, sql } from 'kysely'
-import type { Append } from '../ports/store.ts'
-import { StoreError } from '../ports/store.ts'
-import type { Write, Writing } from './group-commit.ts'
-import { type Prepared, prepared } from './prepared.ts'
-import { ATTEMPT_COLUMNS, attemptValues, newRun, runChanges, TASK_COLUMNS, taskValues } from './rows.ts'
+import type { Append, StoreError } from '../ports/store.ts'
+import { type Bulk, bulk, upsert } from './bulk.ts'
+import type { SqlDialect } from './dialect.ts'
+import type { Writing } from './group-commit.ts'
+import { judge } from './judge.ts'
+import { look, type LookStatements, lookStatements } from './look.ts'
+import {
+  ATTEMPT_COLUMNS,
+  attemptValues,
+  LABEL_COLUMNS,
+  labelValues,
+  RUN_CHANGES,
+  RUN_COLUMNS,
+  runChanges,
+  runValues,
+  TASK_COLUMNS,
+  taskValues,
+} from './rows.ts'
 import { moveMark } from './schedules.ts'
 import type { Tables } from './tables.ts'
-import { type Upsert, upsert } from './upsert.ts'
 
 /** The statements that run at every transition, compiled once. */
 export interface AppendStatements {
-  readonly updateRun: Prepared
-  readonly relabel: Prepared
-  readonly events: Upsert
-  readonly tasks: Upsert
-  readonly attempts: Upsert
+  readonly look: LookStatements
+  readonly keys: Bulk<never>
+  readonly runs: Bulk<never>
+  readonly labels: Bulk<never>
+  readonly updateRuns: Bulk<never>
+  readonly relabel: Bulk<never>
+  readonly events: Bulk<never>
+  readonly tasks: Bulk<never>
+  readonly attempts: Bulk<never>
 }
 
-export function appendStatements(db: Kysely<Tables>): AppendStatements {
+export function appendStatements(db: Kysely<Tables>, dialect: SqlDialect): AppendStatements {
+  const changes = [...RUN_CHANGES, ['version', 'int8'] as const]
+  const sets = changes.map(([name], index) => sql`${sql.ref(name)} = ${sql.ref(`v.column${index + 1}`)}`)
+  const [id, from] = [changes.length + 1, changes.length + 2].map(place => sql.ref(`v.column${place}`))
   return {
-    updateRun: prepared(slot =>
-      db
-        .updateTable('run')
-        .set({
-          phase: slot('phase'),
-          reason: slot('reason'),
-          message: slot('message'),
-          started_at: slot('started_at'),
-          ended_at: slot('ended_at'),
-          tasks_done: slot('tasks_done'),
-          tasks_total: slot('tasks_total'),
-          version: slot('version'),
-        })
-        .where('id', '=', slot<string>('id'))
-        .where('version', '=', slot<number>('from'))
-        .where('phase', 'in', sql<string>`('queued', 'running', 'paused')`)
-        .where(eb =>
-          eb.or([
-            eb(sql`cast(${slot('engine')} as text)`, 'is', null),
-            eb('owner', '=', slot<string>('engine')),
-          ]),
-        )
-        .returning('id')
-        .compile(),
+    look: lookStatements(db, dialect),
+    keys: upsert(db, dialect, 'trigger_key', KEY_COLUMNS, []),
+    runs: upsert(db, dialect, 'run', RUN_COLUMNS, []),
+    labels: upsert(db, dialect, 'run_label', LABEL_COLUMNS, []),
+    // What was looked at is locked, so this finds every row; the condition makes it true even if it were not.
+    updateRuns: bulk(
+      db,
+      dialect,
+      [...changes.map(([, type]) => type), 'text', 'int8'],
+      source => sql`update run set ${sql.join(sets)} from (${source}) as v
+        where run.id = ${id} and run.version = ${from}`,
     ),
-    relabel: prepared(slot =>
-      db
-        .updateTable('run_label')
-        .set({ phase: slot('phase') })
-        .where('run', '=', slot<string>('run'))
-        .where('phase', '<>', slot<string>('phase'))
-        .compile(),
+    relabel: bulk(
+      db,
+      dialect,
+      ['text', 'text'],
+      source =>
+        sql`update run_label set phase = v.column2 from (${source}) as v where run_label.run = v.column1`,
     ),
-    events: upsert(db, 'event', ['run', 'seq', 'body'], []),
-    tasks: upsert(db, 'task', TASK_COLUMNS, ['run', 'idx']),
-    attempts: upsert(db, 'attempt', ATTEMPT_COLUMNS, ['run', 'task', 'attempt']),
+    events: upsert(db, dialect, 'event', EVENT_COLUMNS, []),
+    tasks: upsert(db, dialect, 'task', TASK_COLUMNS, ['run', 'idx']),
+    attempts: upsert(db, dialect, 'attempt', ATTEMPT_COLUMNS, ['run', 'task', 'attempt']),
   }
 }
+
+const EVENT_COLUMNS = [
+  ['run', 'text'],
+  ['seq', 'int8'],
+  ['body', 'text'],
+] as const
+const KEY_COLUMNS = [
+  ['namespace', 'text'],
+  ['dag', 'text'],
+  ['kind', 'text'],
+  ['key', 'text'],
+  ['run', 'text'],
+  ['created_at', 'int8'],
+] as const
 
 /** Rows an append writes, to keep a transaction short. */
 export function appendSize({ events, rows }: Append): number {
   return 1 + events.length + rows.tasks.length + rows.attempts.length
 }
 
-/**
- * One append as part of a transaction. The run's row goes first: its conditional update is the compare-and-set, and
- * events are only taken up to its version.
- */
-export function appendWrite(statements: AppendStatements, append: Append): Write<void> {
+/** A mistake of the caller, which no database is asked about. */
+export function checkAppend(append: Append): void {
   assert.ok(append.events.length > 0, 'an append carries at least one event')
   assert.equal(append.rows.run.id, append.run, 'the row of an append is of its run')
-  const version = append.version + append.events.length
-  return async writing => {
-    const { trx } = writing
-    if (append.version === 0) await createRun(writing, append)
-    else await updateRun(writing, append, statements)
-    const before = await liveAttempts(trx, append)
-    await statements.events.run(
-      trx,
-      append.events.map((event, index) => [append.run, append.version + index + 1, JSON.stringify(event)]),
-    )
-    await statements.tasks.run(
-      trx,
-      append.rows.tasks.map(row => taskValues(append.run, row)),
-    )
-    await statements.attempts.run(
-      trx,
-      append.rows.attempts.map(row => attemptValues(append.run, row)),
-    )
-    refuseFullPools(before, await liveAttempts(trx, append), append.pools)
-    writing.feed.push({ run: append.run, version })
-  }
 }
 
-async function createRun({ trx }: Writing, append: Append): Promise<void> {
-  const { run } = append.rows
-  const { namespace, dag, trigger } = run
-  const keyed = await trx
-    .insertInto('trigger_key')
-    .values({ namespace, dag, kind: trigger.kind, key: trigger.key, run: run.id, created_at: run.createdAt })
-    .onConflict(conflict => conflict.doNothing())
-    .returning('run')
-    .executeTakeFirst()
-  if (keyed === undefined) {
-    const existing = await runOfTrigger(trx, namespace, dag, trigger.kind, trigger.key)
-    throw duplicate(existing, `the ${trigger.kind} trigger "${trigger.key}" has made run ${existing} already`)
+/**
+ * How many of the first appends may be written together: no two of one run, of one trigger key or of one schedule,
+ * so that none of them rests on what another writes, but for the slots of pools.
+ */
+export function apart(appends: readonly Append[]): number {
+  const taken = new Set<string>()
+  for (const [index, append] of appends.entries()) {
+    const { namespace, dag, trigger } = append.rows.run
+    const claims = [`run ${append.run}`]
+    if (append.version === 0) claims.push(JSON.stringify(['key', namespace, dag, trigger.kind, trigger.key]))
+    if (append.advance !== undefined)
+      claims.push(JSON.stringify(['schedule', append.advance.namespace, append.advance.dag]))
+    if (claims.some(claim => taken.has(claim))) return index
+    for (const claim of claims) taken.add(claim)
   }
-  const created = await trx
-    .insertInto('run')
-    .values(newRun(run, append.events.length, append.engine))
-    .onConflict(conflict => conflict.doNothing())
-    .returning('id')
-    .executeTakeFirst()
-  if (created === undefined) throw duplicate(run.id, `run ${run.id} exists already`)
-  const labels = Object.entries(run.labels)
-  if (labels.length > 0)
-    await trx
-      .insertInto('run_label')
-      .values(
-        labels.map(([key, value]) => ({
-          run: run.id,
-          key,
-          value,
-          phase: run.phase,
-          created_at: run.createdAt,
-          namespace,
-          dag,
-        })),
-      )
-      .execute()
-  if (append.advance !== undefined && !(await moveMark(trx, append.advance)))
-    throw new StoreError(
-      'VERSION_CONFLICT',
-      `the schedule of ${namespace}/${dag} was moved past this tick meanwhile; look at it again`,
-    )
+  return appends.length
 }
 
-async function updateRun({ trx }: Writing, append: Append, statements: AppendStatements): Promise<void> {
-  const { run } = append.rows
-  const version = append.version + append.events.length
-  const updated = await statements.updateRun.run(trx, {
-    ...runChanges(run),
-    id: append.run,
-    from: append.version,
-    version,
-    engine: append.engine,
+/**
+ * Appends that are {@link apart}, as part of a transaction: everything they rest on is looked at and locked, each is
+ * judged by plain code, and those that may be are written with a handful of statements.
+ *
+ * @returns  For each, why it was refused, or null. Nothing of a refused one was written.
+ */
+export async function appendAll(
+  { trx, feed }: Writing,
+  statements: AppendStatements,
+  appends: readonly Append[],
+): Promise<readonly (StoreError | null)[]> {
+  const looked = await look(trx, statements.look, appends)
+  const accepted: Append[] = []
+  const refusals = appends.map(append => {
+    const seen = looked.seen(append)
+    const refusal = judge(append, seen)
+    if (refusal !== null) return refusal
+    looked.take(seen)
+    accepted.push(append)
+    return null
   })
-  if (updated.length === 0) throw await refusal(trx, append)
-  if (Object.keys(run.labels).length > 0)
-    await statements.relabel.run(trx, { run: append.run, phase: run.phase })
-}
-
-/** Why the conditional update found nothing; what cannot be mended by loading again is said first. */
-async function refusal(trx: Kysely<Tables>, append: Append): Promise<StoreError> {
-  const found = await trx
-    .selectFrom('run')
-    .select(['phase', 'version', 'owner'])
-    .where('id', '=', append.run)
-    .executeTakeFirst()
-  if (found === undefined) return new StoreError('VERSION_CONFLICT', `run ${append.run} does not exist`)
-  if (['succeeded', 'failed', 'cancelled'].includes(found.phase))
-    return new StoreError('TERMINAL', `run ${append.run} is ${found.phase} and takes nothing more`)
-  if (append.engine !== null && found.owner !== append.engine)
-    return new StoreError('NOT_OWNER', `run ${append.run} is driven by ${found.owner ?? 'nobody'} now`)
-  return new StoreError(
-    'VERSION_CONFLICT',
-    `run ${append.run} is at ${found.version}, this was decided at ${append.version}`,
+  await writeRuns(trx, statements, accepted, run => looked.phase(run))
+  await statements.events.run(
+    trx,
+    accepted.flatMap(({ run, version, events }) =>
+      events.map((event, index) => [run, version + index + 1, JSON.stringify(event)]),
+    ),
   )
-}
-
-export async function runOfTrigger(
-  db: Kysely<Tables>,
-  namespace: string,
-  dag: string,
-  kind: string,
-  key: string,
-): Promise<string | null> {
-  const found = await db
-    .selectFrom('trigger_key')
-    .select('run')
-    .where('namespace', '=', namespace)
-    .where('dag', '=', dag)
-    .where('kind', '=', kind)
-    .where('key', '=', key)
-    .executeTakeFirst()
-  return found?.run ?? null
-}
-
-function duplicate(existing: string | null, message: string): StoreError {
-  return new StoreError('DUPLICATE_RUN', message, { existing })
-}
-
-/** Live attempts of the pools this append may take slots of; nothing is asked when it takes none. */
-async function liveAttempts(trx: Kysely<Tables>, append: Append): Promise<ReadonlyMap<string, number>> {
-  const pools = new Set(
-    append.rows.attempts.filter(row => row.phase !== 'ended').flatMap(row => row.pool ?? []),
+  await statements.tasks.run(
+    trx,
+    accepted.flatMap(({ run, rows }) => rows.tasks.map(row => taskValues(run, row))),
   )
-  const limited = [...pools].filter(pool => append.pools.has(pool))
-  if (limited.length === 0) return new Map()
-  return poolUse(trx, limited)
+  await statements.attempts.run(
+    trx,
+    accepted.flatMap(({ run, rows }) => rows.attempts.map(row => attemptValues(run, row))),
+  )
+  feed.push(...accepted.map(append => ({ run: append.run, version: versionAfter(append) })))
+  return refusals
 }
 
-/** Counted from the rows each time, so no slot can leak. */
-export async function poolUse(
-  db: Kysely<Tables>,
-  pools: readonly string[] | null = null,
-): Promise<ReadonlyMap<string, number>> {
-  const rows = await db
-    .selectFrom('attempt')
-    .select(['pool', eb => eb.fn.countAll<number>().as('live')])
-    .where('pool', 'is not', null)
-    .where(sql<boolean>`phase <> 'ended'`)
-    .$if(pools !== null, query => query.where('pool', 'in', pools))
-    .groupBy('pool')
-    .execute()
-  return new Map(rows.map(row => [row.pool ?? '', Number(row.live)]))
-}
-
-/** An append may end attempts of a pool whose limit was lowered; it may not add to it. */
-function refuseFullPools(
-  before: ReadonlyMap<string, number>,
-  after: ReadonlyMap<string, number>,
-  limits: ReadonlyMap<string, number>,
-): void {
-  for (const [pool, live] of after) {
-    const limit = limits.get(pool) ?? Number.POSITIVE_INFINITY
-    if (live > limit && live > (before.get(pool) ?? 0))
-      throw new StoreError('POOL_FULL', `pool ${pool} has ${before.get(pool) ?? 0} of ${limit} slots in use`)
+/** The run's row goes first: events are only taken up to its version. */
+async function writeRuns(
+  trx: Kysely<Tables>,
+  statements: AppendStatements,
+  accepted: readonly Append[],
+  phaseBefore: (run: string) => string | undefined,
+): Promise<void> {
+  const made = accepted.filter(({ version }) => version === 0)
+  const went = accepted.filter(({ version }) => version > 0)
+  if (made.length > 0) {
+    await statements.keys.run(
+      trx,
+      made.map(({ rows: { run } }) => [
+        run.namespace,
+        run.dag,
+        run.trigger.kind,
+        run.trigger.key,
+        run.id,
+        run.createdAt,
+      ]),
+    )
+    await statements.runs.run(
+      trx,
+      made.map(append => runValues(append.rows.run, versionAfter(append), append.engine)),
+    )
+    await statements.labels.run(
+      trx,
+      made.flatMap(({ rows }) => labelValues(rows.run)),
+    )
+    for (const { advance } of made)
+      if (advance !== undefined) assert.ok(await moveMark(trx, advance), 'the mark was looked at and locked')
   }
+  await statements.updateRuns.run(
+    trx,
+    went.map(append => [...runChanges(append.rows.run), versionAfter(append), append.run, append.version]),
+  )
+  await statements.relabel.run(
+    trx,
+    went
+      .filter(
+        ({ run, rows }) => phaseBefore(run) !== rows.run.phase && Object.keys(rows.run.labels).length > 0,
+      )
+      .map(({ run, rows }) => [run, rows.run.phase]),
+  )
+}
+
+function versionAfter({ version, events }: Append): number {
+  return version + events.length
 }

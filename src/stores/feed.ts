@@ -1,11 +1,17 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { FeedEntry } from '../ports/store.ts'
+import { type Bulk, upsert } from './bulk.ts'
+import type { SqlDialect } from './dialect.ts'
 import type { Writing } from './group-commit.ts'
 import { type Prepared, prepared } from './prepared.ts'
 import type { Tables } from './tables.ts'
-import { type Upsert, upsert } from './upsert.ts'
 
 const LIMIT_MAX = 10_000
+const FEED_COLUMNS = [
+  ['seq', 'int8'],
+  ['run', 'text'],
+  ['version', 'int8'],
+] as const
 
 /**
  * What changed, in one line for everybody. Numbers are taken from a counter row at the end of the transaction, so
@@ -13,22 +19,19 @@ const LIMIT_MAX = 10_000
  */
 export class Feed {
   readonly #count: Prepared
-  readonly #insert: Upsert
+  readonly #insert: Bulk<never>
 
-  constructor(db: Kysely<Tables>) {
+  constructor(db: Kysely<Tables>, dialect: SqlDialect) {
     this.#count = prepared(slot =>
-      db
-        .updateTable('counter')
-        .set(eb => ({ value: eb('value', '+', slot<number>('entries')) }))
-        .where('name', '=', slot<string>('name'))
-        .returning('value')
-        .compile(),
+      sql`update counter set value = value + ${slot('entries')} where name = 'feed' returning value`.compile(
+        db,
+      ),
     )
-    this.#insert = upsert(db, 'feed', ['seq', 'run', 'version'], [])
+    this.#insert = upsert(db, dialect, 'feed', FEED_COLUMNS, [])
   }
 
   async write({ trx, feed }: Writing): Promise<void> {
-    const [end] = await this.#count.run<{ value: number }>(trx, { entries: feed.length, name: 'feed' })
+    const [end] = await this.#count.runInOrder<{ value: number }>(trx, [feed.length])
     const start = (end?.value ?? 0) - feed.length
     await this.#insert.run(
       trx,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { StoreError } from '../ports/store.ts'
+import type { SqlDialect } from './dialect.ts'
 import type { Dialect, Migration } from './migration.ts'
 import { first } from './migrations/0001-first.ts'
 import type { Tables } from './tables.ts'
@@ -24,21 +25,22 @@ const STEPS_TABLE = `CREATE TABLE IF NOT EXISTS schema_step (
  */
 export async function migrate(
   db: Kysely<Tables>,
-  dialect: Dialect,
+  dialect: SqlDialect,
   now: number,
   migrations: readonly Migration[] = MIGRATIONS,
 ): Promise<void> {
+  const { name } = dialect
   for (;;) {
-    const applied = await appliedSteps(db)
-    const next = nextStep(applied, dialect, migrations)
+    const next = nextStep(await appliedSteps(db, dialect), name, migrations)
     if (next === null) return
     await db.transaction().execute(async trx => {
-      await sql.raw(STEPS_TABLE).execute(trx)
-      const again = nextStep(await appliedSteps(trx), dialect, migrations)
+      await dialect.lockSchema(trx)
+      const again = nextStep(await appliedSteps(trx, dialect), name, migrations)
       if (again?.number !== next.number) return
-      for (const statement of next.sql[dialect]) await sql.raw(statement).execute(trx)
+      await sql.raw(STEPS_TABLE).execute(trx)
+      for (const statement of next.sql[name]) await sql.raw(statement).execute(trx)
       await sql`INSERT INTO schema_step (number, name, checksum, applied_at)
-        VALUES (${next.number}, ${next.name}, ${checksum(next, dialect)}, ${now})`.execute(trx)
+        VALUES (${next.number}, ${next.name}, ${checksum(next, name)}, ${now})`.execute(trx)
     })
   }
 }
@@ -49,14 +51,11 @@ interface Step {
   readonly checksum: string
 }
 
-async function appliedSteps(db: Kysely<Tables>): Promise<readonly Step[]> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
-  if (!tables.some(table => table.name === 'schema_step')) {
+async function appliedSteps(db: Kysely<Tables>, dialect: SqlDialect): Promise<readonly Step[]> {
+  const tables = await dialect.tableNames(db)
+  if (!tables.includes('schema_step')) {
     if (tables.length === 0) return []
-    throw new StoreError(
-      'DATABASE_CORRUPT',
-      'The file is a database of another program (it has tables, but none of Kontroler). Choose another one.',
-    )
+    throw new StoreError('DATABASE_CORRUPT', dialect.foreignSentence)
   }
   const { rows } = await sql<Step>`SELECT number, name, checksum FROM schema_step ORDER BY number`.execute(db)
   return rows

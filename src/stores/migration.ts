@@ -1,5 +1,5 @@
 /** Databases that a migration is written for. */
-export type Dialect = 'sqlite'
+export type Dialect = 'sqlite' | 'postgres'
 
 /**
  * One step of the schema. A published step never changes (its checksum is recorded in every database); what is to
@@ -11,3 +11,6 @@ export interface Migration {
   /** Statements in order, each one text; all of a step run in one transaction. */
   readonly sql: Readonly<Record<Dialect, readonly string[]>>
 }
+
+/** SQLSTATE with which a guard of the schema refuses, in PostgreSQL. Steps that are published hold it: it stays. */
+export const REFUSED_BY_GUARD = 'KT001'

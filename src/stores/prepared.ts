@@ -7,27 +7,17 @@ export type SlotOf = <T>(name: string) => RawBuilder<T>
 
 /** A query that kysely compiles once and that then runs with other values; for the few that run all the time. */
 export interface Prepared {
-  run<R>(on: Kysely<Tables>, values: Readonly<Record<string, Value>>): Promise<readonly R[]>
   /** With the values of all slots in the order of the text. */
-  runInOrder<R>(on: Kysely<Tables>, values: readonly Value[]): Promise<readonly R[]>
+  runInOrder<R>(on: Kysely<Tables>, values: readonly unknown[]): Promise<readonly R[]>
 }
 
 export function prepared(build: (slot: SlotOf) => CompiledQuery): Prepared {
   const compiled = build(<T>(name: string) => sql<T>`${new Slot(name)}`)
-  const constants = compiled.parameters.every(value => value instanceof Slot)
+  if (!compiled.parameters.every(value => value instanceof Slot))
+    throw new Error('a prepared query has values only in its slots')
   return {
-    async run<R>(on: Kysely<Tables>, values: Readonly<Record<string, Value>>): Promise<readonly R[]> {
-      const parameters = compiled.parameters.map(value => {
-        if (!(value instanceof Slot)) return value
-        const given = values[value.name]
-        if (given === undefined) throw new Error(`no value for ${value.name}`)
-        return given
-      })
-      const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
-      return rows
-    },
-    async runInOrder<R>(on: Kysely<Tables>, parameters: readonly Value[]): Promise<readonly R[]> {
-      if (!constants || parameters.length !== compiled.parameters.length)
+    async runInOrder<R>(on: Kysely<Tables>, parameters: readonly unknown[]): Promise<readonly R[]> {
+      if (parameters.length !== compiled.parameters.length)
         throw new Error(`${parameters.length} values for ${compiled.parameters.length} places`)
       const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
       return rows

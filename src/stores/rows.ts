@@ -5,23 +5,24 @@ import type { OutcomeKind, RunEvent, Trigger } from '../core/run/events.ts'
 import type { ReasonCode } from '../core/run/reasons.ts'
 import type { AttemptRow, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
 import { type StoredDag, StoreError, type StoredRun } from '../ports/store.ts'
+import type { Columns } from './bulk.ts'
 import type { Value } from './prepared.ts'
 import type { AttemptTable, DagVersionTable, RunTable, TaskTable } from './tables.ts'
 
 /** Rows of the database ↔ records of the core. What is read here was written here, so the texts are trusted. */
 
 export const TASK_COLUMNS = [
-  'run',
-  'idx',
-  'task',
-  'state',
-  'reason',
-  'message',
-  'attempts',
-  'exit_code',
-  'started_at',
-  'ended_at',
-] as const satisfies readonly (keyof TaskTable)[]
+  ['run', 'text'],
+  ['idx', 'int8'],
+  ['task', 'text'],
+  ['state', 'text'],
+  ['reason', 'text'],
+  ['message', 'text'],
+  ['attempts', 'int8'],
+  ['exit_code', 'int8'],
+  ['started_at', 'int8'],
+  ['ended_at', 'int8'],
+] as const satisfies Columns<'task'>
 
 export function taskValues(run: string, row: TaskRow): readonly Value[] {
   return [
@@ -39,20 +40,20 @@ export function taskValues(run: string, row: TaskRow): readonly Value[] {
 }
 
 export const ATTEMPT_COLUMNS = [
-  'run',
-  'task',
-  'attempt',
-  'phase',
-  'pool',
-  'started_at',
-  'running_at',
-  'ended_at',
-  'outcome',
-  'reason',
-  'exit_code',
-  'message',
-  'handle',
-] as const satisfies readonly (keyof AttemptTable)[]
+  ['run', 'text'],
+  ['task', 'text'],
+  ['attempt', 'int8'],
+  ['phase', 'text'],
+  ['pool', 'text'],
+  ['started_at', 'int8'],
+  ['running_at', 'int8'],
+  ['ended_at', 'int8'],
+  ['outcome', 'text'],
+  ['reason', 'text'],
+  ['exit_code', 'int8'],
+  ['message', 'text'],
+  ['handle', 'text'],
+] as const satisfies Columns<'attempt'>
 
 export function attemptValues(run: string, row: AttemptRow): readonly Value[] {
   return [
@@ -72,35 +73,95 @@ export function attemptValues(run: string, row: AttemptRow): readonly Value[] {
   ]
 }
 
-/** What an append may change of a run; everything else is fixed when it is made. */
-export function runChanges(row: RunRow) {
-  return {
-    phase: row.phase,
-    reason: row.reason,
-    message: shown(row.message) ?? '',
-    started_at: row.startedAt,
-    ended_at: row.endedAt,
-    tasks_done: row.tasksDone,
-    tasks_total: row.tasksTotal,
-  }
-}
+export const RUN_COLUMNS = [
+  ['id', 'text'],
+  ['namespace', 'text'],
+  ['dag', 'text'],
+  ['dag_hash', 'text'],
+  ['name', 'text'],
+  ['phase', 'text'],
+  ['reason', 'text'],
+  ['message', 'text'],
+  ['cause', 'text'],
+  ['labels', 'text'],
+  ['parent_run', 'text'],
+  ['continues', 'text'],
+  ['created_at', 'int8'],
+  ['started_at', 'int8'],
+  ['ended_at', 'int8'],
+  ['tasks_done', 'int8'],
+  ['tasks_total', 'int8'],
+  ['version', 'int8'],
+  ['owner', 'text'],
+] as const satisfies Columns<'run'>
 
-export function newRun(row: RunRow, version: number, owner: string | null): RunTable {
-  return {
-    ...runChanges(row),
-    id: row.id,
-    namespace: row.namespace,
-    dag: row.dag,
-    dag_hash: row.dagHash,
-    name: row.name,
-    cause: JSON.stringify(row.trigger),
-    labels: JSON.stringify(row.labels),
-    parent_run: row.parentRun,
-    continues: row.continues,
-    created_at: row.createdAt,
+export function runValues(row: RunRow, version: number, owner: string | null): readonly Value[] {
+  return [
+    row.id,
+    row.namespace,
+    row.dag,
+    row.dagHash,
+    row.name,
+    row.phase,
+    row.reason,
+    shown(row.message) ?? '',
+    JSON.stringify(row.trigger),
+    JSON.stringify(row.labels),
+    row.parentRun,
+    row.continues,
+    row.createdAt,
+    row.startedAt,
+    row.endedAt,
+    row.tasksDone,
+    row.tasksTotal,
     version,
     owner,
-  }
+  ]
+}
+
+/** What an append may change of a run; everything else is fixed when it is made. */
+export const RUN_CHANGES = [
+  ['phase', 'text'],
+  ['reason', 'text'],
+  ['message', 'text'],
+  ['started_at', 'int8'],
+  ['ended_at', 'int8'],
+  ['tasks_done', 'int8'],
+  ['tasks_total', 'int8'],
+] as const satisfies Columns<'run'>
+
+export function runChanges(row: RunRow): readonly Value[] {
+  return [
+    row.phase,
+    row.reason,
+    shown(row.message) ?? '',
+    row.startedAt,
+    row.endedAt,
+    row.tasksDone,
+    row.tasksTotal,
+  ]
+}
+
+export const LABEL_COLUMNS = [
+  ['run', 'text'],
+  ['key', 'text'],
+  ['value', 'text'],
+  ['phase', 'text'],
+  ['created_at', 'int8'],
+  ['namespace', 'text'],
+  ['dag', 'text'],
+] as const satisfies Columns<'run_label'>
+
+export function labelValues(row: RunRow): readonly (readonly Value[])[] {
+  return Object.entries(row.labels).map(([key, value]) => [
+    row.id,
+    key,
+    value,
+    row.phase,
+    row.createdAt,
+    row.namespace,
+    row.dag,
+  ])
 }
 
 export function storedRun(row: Selectable<RunTable>): StoredRun {

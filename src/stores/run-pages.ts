@@ -166,3 +166,22 @@ export async function runsLike(
         .limit(most)
   return (await matches.execute()).map(storedRun)
 }
+
+/** The run that a trigger key has made, also when it was removed since. */
+export async function runOfTrigger(
+  db: Kysely<Tables>,
+  namespace: string,
+  dag: string,
+  kind: string,
+  key: string,
+): Promise<string | null> {
+  const found = await db
+    .selectFrom('trigger_key')
+    .select('run')
+    .where('namespace', '=', namespace)
+    .where('dag', '=', dag)
+    .where('kind', '=', kind)
+    .where('key', '=', key)
+    .executeTakeFirst()
+  return found?.run ?? null
+}

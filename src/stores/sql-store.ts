@@ -16,33 +16,36 @@ import type {
   StoredRun,
   TaskQuery,
 } from '../ports/store.ts'
-import {
-  type AppendStatements,
-  appendSize,
-  appendStatements,
-  appendWrite,
-  poolUse,
-  runOfTrigger,
-} from './append.ts'
+import { appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
 import * as dags from './dags.ts'
+import type { SqlDialect } from './dialect.ts'
 import * as engines from './engines.ts'
 import { Feed } from './feed.ts'
 import { GroupCommit } from './group-commit.ts'
+import { poolUse } from './look.ts'
 import { notRemoved, removeRun, sweepRemoved } from './remove-run.ts'
 import { runEvent, storedRun } from './rows.ts'
-import { runs, runsLike } from './run-pages.ts'
+import { runOfTrigger, runs, runsLike } from './run-pages.ts'
 import * as schedules from './schedules.ts'
 import type { Tables } from './tables.ts'
 import { attempts, tasks } from './task-pages.ts'
 
-/** What differs between databases; all SQL is the same. */
+/** What differs between databases; all SQL is the same but for the words of its dialect. */
 export interface Database {
-  /** All writes, one transaction at a time. */
-  readonly write: Kysely<Tables>
-  /** All reads; sees what was committed. The same as `write` where there is only one connection. */
+  readonly dialect: SqlDialect
+  /** All reads; sees what was committed. */
   readonly read: Kysely<Tables>
+  /**
+   * Runs a write in a transaction of its own, one at a time. Where the database asks for that (two that waited for
+   * each other, a connection that broke), it runs the write again, so a write does nothing outside its transaction.
+   * Settles when it is durable; when it is refused, nothing was written.
+   */
+  transact<T>(write: (trx: Kysely<Tables>) => Promise<T>): Promise<T>
   changeMark(): number | Promise<number>
+  /** Calls when somebody else may have committed; see {@link Store.onChange}. */
+  onChange(listener: () => void): () => void
   backup(file: string): Promise<void>
+  close(): Promise<void>
 }
 
 /** The {@link Store} over kysely. */
@@ -50,19 +53,24 @@ export class SqlStore implements Store {
   readonly #database: Database
   readonly #read: Kysely<Tables>
   readonly #commits: GroupCommit
-  readonly #statements: AppendStatements
   readonly #feed: Feed
+  #closed: Promise<void> | null = null
 
   constructor(database: Database) {
+    const { read, dialect } = database
     this.#database = database
-    this.#read = database.read
-    this.#feed = new Feed(database.write)
-    this.#commits = new GroupCommit(database.write, writing => this.#feed.write(writing))
-    this.#statements = appendStatements(database.write)
+    this.#read = read
+    this.#feed = new Feed(read, dialect)
+    const statements = appendStatements(read, dialect)
+    this.#commits = new GroupCommit(database, {
+      appends: (writing, appends) => appendAll(writing, statements, appends),
+      feed: writing => this.#feed.write(writing),
+    })
   }
 
   async append(append: Append): Promise<void> {
-    await this.#commits.write(appendWrite(this.#statements, append), appendSize(append))
+    checkAppend(append)
+    await this.#commits.append(append, appendSize(append))
   }
   async events(run: string, after = 0): Promise<readonly RunEvent[]> {
     const rows = await this.#read
@@ -163,6 +171,9 @@ export class SqlStore implements Store {
   changeMark(): number | Promise<number> {
     return this.#database.changeMark()
   }
+  onChange(listener: () => void): () => void {
+    return this.#database.onChange(listener)
+  }
   removeRun(run: string): Promise<boolean> {
     return removeRun(this.#commits, run)
   }
@@ -173,9 +184,8 @@ export class SqlStore implements Store {
   backup(file: string): Promise<void> {
     return this.#database.backup(file)
   }
-  async close(): Promise<void> {
-    await this.#commits.close()
-    await this.#database.write.destroy()
-    if (this.#read !== this.#database.write) await this.#read.destroy()
+  close(): Promise<void> {
+    this.#closed ??= this.#commits.close().then(() => this.#database.close())
+    return this.#closed
   }
 }

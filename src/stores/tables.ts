@@ -18,6 +18,7 @@ export interface Tables {
   engine: EngineTable
   schedule: ScheduleTable
   skip: SkipTable
+  writer: WriterTable
 }
 
 export interface RunTable {
@@ -166,4 +167,10 @@ export interface SkipTable {
   count: number
   reason: string
   at: number
+}
+
+/** PostgreSQL only: the number of the last transaction that each store has committed. */
+export interface WriterTable {
+  id: string
+  number: number
 }

@@ -12,8 +12,7 @@ for (const kind of ['file', 'memory'] as const)
     return {
       store,
       beside: kind === 'file' ? () => openSqliteStore(file) : null,
-      backupFile: join(folder, 'backup.db'),
-      openBackup: openSqliteStore,
+      backup: { file: join(folder, 'backup.db'), open: openSqliteStore },
       close: async () => {
         await store.close()
         await rm(folder, { recursive: true })

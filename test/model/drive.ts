@@ -27,7 +27,7 @@ export interface Driven {
 }
 
 export interface HowToDrive {
-  /** Throw the state away after every happening and rebuild it from the log. */
+  /** Throw the state away before and after every answer of `decide`, and rebuild it from the log. */
   readonly restarts: boolean
   /** Compare every answer with the slow model and check the invariants after every event. */
   readonly checked: boolean
@@ -83,12 +83,17 @@ class World {
     if (this.#how.checked) this.#writeRows()
     if (this.#how.checked) this.#explainAll()
     if (!this.#how.restarts || isTerminal(this.state.phase)) return
-    const replayed = replay(this.#scenario.dag, this.log)
-    assert.deepEqual(factsOf(replayed), factsOf(this.state))
-    this.state = replayed
     const { length } = this.log
     this.#settle()
     assert.equal(this.log.length, length, 'a rebuilt run has nothing new to say')
+  }
+
+  /** What a crash leaves: the log. Everything else is made from it again, and must be the same. */
+  #rebuild(): void {
+    if (!this.#how.restarts || isTerminal(this.state.phase)) return
+    const replayed = replay(this.#scenario.dag, this.log)
+    assert.deepEqual(factsOf(replayed), factsOf(this.state))
+    this.state = replayed
   }
 
   /** Whatever is live ends, whatever is asked is answered: then nothing may be left to wait for. */
@@ -165,13 +170,16 @@ class World {
 
   /** Decides until there is nothing to say, and starts what there is room for. */
   #settle(): void {
-    for (;;) {
+    this.#rebuild()
+    for (let round = 0; ; round += 1) {
+      assert.ok(round < 1_000, `decide never has enough: ${this.#picture()}`)
       const expected = this.#how.checked ? decideAll(this.state, this.#now, PLAIN_LANGUAGE) : null
       const events = decide(this.state, this.#now, PLAIN_LANGUAGE)
       if (expected !== null)
         assert.deepEqual(effectsOf(events).toSorted(), expected.toSorted(), this.#picture())
       if (events.length === 0) break
       for (const event of events) this.#apply(event)
+      this.#rebuild()
     }
     const room = this.#room()
     const expected = this.#how.checked ? decideStartsAll(this.state, room) : null

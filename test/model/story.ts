@@ -239,7 +239,8 @@ class Stage {
   }
 
   #settle(): void {
-    for (;;) {
+    for (let round = 0; ; round += 1) {
+      assert.ok(round < 1_000, 'decide never has enough')
       const events = decide(this.#state, this.#now, this.#given.cel ? CEL : PLAIN_LANGUAGE)
       if (events.length === 0) break
       this.#apply(events)

@@ -11,7 +11,8 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { interruptedRuns } from '../interrupted.ts'
-import { type Local, openEngine, openLocal } from '../local.ts'
+import { type Local, openLocal } from '../local.ts'
+import { openEngine } from '../local-engine.ts'
 import { type Manifest, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { eventLines } from '../show/lines.ts'
@@ -77,7 +78,10 @@ export async function dev(
       await adoptInterrupted(local, engine, say)
       const stopWatching = onChanges(
         folder,
-        () => reload(watched, local, engine, scheduler, environment, say),
+        async () => {
+          await reload(watched, local, engine, scheduler, environment, say)
+          await adoptInterrupted(local, engine, say)
+        },
         say,
       )
       await over.promise
@@ -188,7 +192,13 @@ async function startDagRun(
 
 async function adoptInterrupted(local: Local, engine: Engine, say: (text: string) => void): Promise<void> {
   for (const run of await interruptedRuns(local.store)) {
-    if (await engine.adopt(run.id, run.owner)) say(`run ${run.name} was interrupted and goes on`)
+    try {
+      if (engine.stateOf(run.id) === null && (await engine.adopt(run.id, run.owner)))
+        say(`run ${run.name} was interrupted and goes on`)
+    } catch (error) {
+      // One run that cannot be read does not hold up the others.
+      engine.trouble(error, run.id)
+    }
   }
 }
 

@@ -25,7 +25,9 @@ export async function resume(
     const by = environment.user
     const problem = await requestStored(local.store, run.id, { kind: 'resume', by }, () => systemClock.now())
     if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, 1)
-    if (await isDriven(local.store, run)) {
+    // The look that finds the owner dead is the one whose owner is taken over from: another may be faster.
+    const now = (await local.store.run(run.id)) ?? run
+    if (await isDriven(local.store, now)) {
       process.stdout.write(`run ${run.name} goes on; see it with: kontroler watch ${run.name}\n`)
       return 0
     }
@@ -33,8 +35,7 @@ export async function resume(
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
     return await driveRun({ local, values, secrets, environment, notes: [], ...execution }, async engine => {
-      const now = await local.store.run(run.id)
-      if (!(await engine.adopt(run.id, now?.owner ?? null))) {
+      if (!(await engine.adopt(run.id, now.owner))) {
         throw new CommandError(
           'NOT_ADOPTED',
           `another engine took run ${run.name} over`,

@@ -38,10 +38,10 @@ suite('the parameters of a new run', () => {
     assert.deepEqual(
       created.problems.map(({ code, fix }) => `${code}: ${fix}`),
       [
-        'UNKNOWN_PARAMETER: declared are: count, color, must',
-        'DUPLICATE_PARAMETER: give it once',
-        'PARAMETER_NOT_ALLOWED: use one of: red, blue',
-        'PARAMETER_MISSING: give it with -p must=…',
+        'PARAMETER_UNKNOWN: declared are: count, color, must',
+        'PARAMETER_DUPLICATE: give it once',
+        'PARAMETER_ENUM: use one of: red, blue',
+        'PARAMETER_REQUIRED: give it with -p must=…',
       ],
     )
   })

@@ -144,18 +144,18 @@ export function reuseEvents(reused: readonly ReusedTask[], now: number, sizeMax:
 function unknownParameter(dag: Dag, name: string): Problem {
   const declared = dag.parameters.map(parameter => parameter.name).join(', ') || 'none'
   return problem(
-    'UNKNOWN_PARAMETER',
+    'PARAMETER_UNKNOWN',
     `DAG ${dag.name} declares no parameter ${name}`,
     `declared are: ${declared}`,
   )
 }
 
 function twice(name: string): Problem {
-  return problem('DUPLICATE_PARAMETER', `parameter ${name} is given twice`, 'give it once')
+  return problem('PARAMETER_DUPLICATE', `parameter ${name} is given twice`, 'give it once')
 }
 
 function missing(name: string): Problem {
-  return problem('PARAMETER_MISSING', `parameter ${name} needs a value`, `give it with -p ${name}=…`)
+  return problem('PARAMETER_REQUIRED', `parameter ${name} needs a value`, `give it with -p ${name}=…`)
 }
 
 function problem(code: ProblemCode, message: string, fix: string): Problem {

@@ -139,7 +139,7 @@ export function valueProblem(field: Parameter, value: string): Problem | null {
       .map(item => (typeof item === 'string' ? item : JSON.stringify(item)))
       .join(', ')
     return problem(
-      'PARAMETER_NOT_ALLOWED',
+      'PARAMETER_ENUM',
       `${field.name} cannot be ${JSON.stringify(value)}`,
       `use one of: ${allowed}`,
     )

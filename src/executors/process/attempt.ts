@@ -36,6 +36,14 @@ const TRIES_MAX = 25
 const TRY_AGAIN_MS = 200
 /** What a machine may run out of and have again a moment later. */
 const SHORTAGES: readonly string[] = ['EMFILE', 'ENFILE', 'ENOSPC', 'EDQUOT', 'ENOMEM', 'EAGAIN']
+const WORDS: Readonly<Record<string, string>> = {
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'no space left of the quota',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+}
 /** Longest a timer may be set for. */
 const DELAY_MS_MAX = 2 ** 31 - 1
 
@@ -306,7 +314,7 @@ export class Attempt {
     this.#tries += 1
     const passing = SHORTAGES.includes(code)
     if (passing && this.#tries < TRIES_MAX) return this.#lookIn(TRY_AGAIN_MS)
-    const why = `its files under the state directory cannot be used (${code})`
+    const why = `its files under the state directory cannot be used: ${WORDS[code] ?? code}`
     const now = this.#options.clock.now()
     if (this.#record?.kind === 'none') {
       // It has not begun, and that could not be written down; a launcher could not write its claim either.

@@ -1,10 +1,38 @@
 import type { Migration } from '../migration.ts'
+import { postgresGuards, sqliteGuards } from './0001-guards.ts'
 
 /** Runs with their logs and rows, DAG versions, engines, schedules and the feed. */
 export const first: Migration = {
   number: 1,
   name: 'first',
-  sql: { sqlite: [...runTables(), ...houseTables(), ...sqliteGuards()] },
+  sql: {
+    sqlite: [...runTables(), ...houseTables(), ...sqliteGuards()],
+    postgres: [
+      ...[...runTables(), ...houseTables()].map(asPostgres),
+      ...postgresTables(),
+      ...postgresGuards(),
+    ],
+  },
+}
+
+/** Text is ordered by its bytes, as in SQLite, whatever language the database is set to: pages and prefixes rest on it. */
+function asPostgres(statement: string): string {
+  return statement.replace(/\) WITHOUT ROWID$/, ')').replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')
+}
+
+/**
+ * What only several machines need. Every write transaction counts up `change`, so that whoever polls sees it, and
+ * leaves its number with its writer, so that a writer that lost the answer to its commit can ask.
+ */
+function postgresTables(): string[] {
+  return [
+    `INSERT INTO counter (name, value) VALUES ('change', 0)`,
+    `CREATE TABLE writer (
+  id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+  number BIGINT NOT NULL,
+  at TIMESTAMPTZ NOT NULL DEFAULT now()
+)`,
+  ]
 }
 
 /**
@@ -166,43 +194,5 @@ function houseTables(): string[] {
   at BIGINT NOT NULL,
   PRIMARY KEY (namespace, dag, to_at, from_at, reason)
 ) WITHOUT ROWID`,
-  ]
-}
-
-/**
- * What even a bug above must not break. An append moves the version first and then writes the events up to it, so
- * "no event beyond the version" together with "the version of a settled run is fixed" closes its log.
- */
-function sqliteGuards(): string[] {
-  const settled = `('succeeded', 'failed', 'cancelled')`
-  const settledTask = `('succeeded', 'failed', 'skipped', 'upstreamFailed', 'cancelled')`
-  const guard = (name: string, on: string, when: string): string =>
-    `CREATE TRIGGER ${name} BEFORE ${on} FOR EACH ROW WHEN ${when}\n` +
-    `BEGIN SELECT RAISE(ABORT, '${name.replaceAll('_', ' ')}'); END`
-  return [
-    guard(
-      'settled_run_never_changes',
-      'UPDATE OF phase, version ON run',
-      `OLD.phase IN ${settled} AND (NEW.phase <> OLD.phase OR NEW.version <> OLD.version)`,
-    ),
-    guard('version_never_shrinks', 'UPDATE OF version ON run', 'NEW.version < OLD.version'),
-    guard('unsettled_run_stays', 'DELETE ON run', `OLD.phase NOT IN ${settled}`),
-    guard(
-      'event_is_within_the_version',
-      'INSERT ON event',
-      'NOT EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND version >= NEW.seq)',
-    ),
-    guard('event_never_changes', 'UPDATE ON event', 'TRUE'),
-    guard('log_stays_with_its_run', 'DELETE ON event', 'EXISTS (SELECT 1 FROM run WHERE id = OLD.run)'),
-    guard(
-      'settled_task_never_changes',
-      'UPDATE OF state ON task',
-      `OLD.state IN ${settledTask} AND NEW.state <> OLD.state`,
-    ),
-    guard(
-      'ended_attempt_never_changes',
-      'UPDATE OF phase ON attempt',
-      `OLD.phase = 'ended' AND NEW.phase <> 'ended'`,
-    ),
   ]
 }

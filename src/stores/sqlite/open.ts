@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { Kysely } from 'kysely'
 import { StoreError, type Store } from '../../ports/store.ts'
+import { sqliteSql } from '../dialect.ts'
 import { migrate, MIGRATIONS } from '../migrate.ts'
 import type { Migration } from '../migration.ts'
 import { SqlStore } from '../sql-store.ts'
@@ -61,14 +62,20 @@ export async function openSqliteStore(file: string, options: SqliteOptions = {})
     const writer = await connect(path, busyMs, opened)
     await check(writer, inMemory ? 0 : statSync(path).size, options.checkBytesMax ?? CHECK_BYTES_MAX)
     const write = new Kysely<Tables>({ dialect: sqliteDialect(writer) })
-    await migrate(write, 'sqlite', Date.now(), options.migrations ?? MIGRATIONS)
+    await migrate(write, sqliteSql, Date.now(), options.migrations ?? MIGRATIONS)
     const reader = inMemory ? writer : await connect(path, busyMs, opened)
     const read = inMemory ? write : new Kysely<Tables>({ dialect: sqliteDialect(reader) })
     const store = new SqlStore({
-      write,
+      dialect: sqliteSql,
       read,
+      transact: work => write.transaction().execute(work),
       changeMark: () => (inMemory ? writer.changeMark() : reader.changeMark()),
+      onChange: () => () => undefined,
       backup: target => (inMemory ? backupTo(writer, target) : backupFile(path, busyMs, target)),
+      async close() {
+        await write.destroy()
+        if (read !== write) await read.destroy()
+      },
     })
     await store.sweep().catch(laterIfWorld)
     return store

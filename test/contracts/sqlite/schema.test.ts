@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { Kysely } from 'kysely'
 import type { Store } from '../../../src/ports/store.ts'
+import { sqliteSql } from '../../../src/stores/dialect.ts'
 import { migrate, MIGRATIONS } from '../../../src/stores/migrate.ts'
 import type { Migration } from '../../../src/stores/migration.ts'
 import { runsQuery } from '../../../src/stores/run-pages.ts'
@@ -17,10 +18,11 @@ import { append, dag } from '../store-records.ts'
 import { child, inFolder } from './processes.ts'
 
 const SCHEMA = join(import.meta.dirname, '../../../src/stores/schema.sql')
+const EXTRA = ['CREATE TABLE extra (a TEXT)', 'ALTER TABLE engine ADD COLUMN extra TEXT']
 const extra: Migration = {
   number: MIGRATIONS.length + 1,
   name: 'extra',
-  sql: { sqlite: ['CREATE TABLE extra (a TEXT)', 'ALTER TABLE engine ADD COLUMN extra TEXT'] },
+  sql: { sqlite: EXTRA, postgres: EXTRA },
 }
 
 test('schema.sql is what the steps make (KONTROLER_REWRITE=1 writes it anew)', () =>
@@ -51,7 +53,10 @@ test('SCHEMA_CHANGED: a step that was edited after it was applied is refused', (
     await store.close()
     const [first] = MIGRATIONS
     assert.ok(first !== undefined)
-    const edited = { ...first, sql: { sqlite: [...first.sql.sqlite, 'CREATE TABLE more (a TEXT)'] } }
+    const edited = {
+      ...first,
+      sql: { ...first.sql, sqlite: [...first.sql.sqlite, 'CREATE TABLE more (a TEXT)'] },
+    }
     await refused('SCHEMA_CHANGED', openSqliteStore(file, { migrations: [edited] }))
   }))
 
@@ -69,7 +74,7 @@ test('a step that fails half way leaves the schema as it was', () =>
   withStore(async (store, file) => {
     await store.close()
     const before = schemaOf(file)
-    const broken = { ...extra, sql: { sqlite: [...extra.sql.sqlite, 'CREATE TABLE extra (again TEXT)'] } }
+    const broken = { ...extra, sql: { ...extra.sql, sqlite: [...EXTRA, 'CREATE TABLE extra (again TEXT)'] } }
     await assert.rejects(openSqliteStore(file, { migrations: [...MIGRATIONS, broken] }), /already exists/)
     assert.equal(schemaOf(file), before)
   }))
@@ -111,7 +116,7 @@ test('two that both saw an old schema: the second looks again inside its transac
     const both = [0, 1].map(
       () => new Kysely<Tables>({ dialect: sqliteDialect(new SqliteConnection(file, 5_000)) }),
     )
-    await Promise.all(both.map(db => migrate(db, 'sqlite', 1)))
+    await Promise.all(both.map(db => migrate(db, sqliteSql, 1)))
     await Promise.all(both.map(db => db.destroy()))
     assert.equal(schemaOf(file), readFileSync(SCHEMA, 'utf8'))
   }))
