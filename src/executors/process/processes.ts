@@ -35,6 +35,24 @@ export function processStart(pid: number): string {
   return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? ''
 }
 
+/** The session of a process; null when it has gone. */
+export function sessionOf(pid: number): number | null {
+  const stat = readProc(pid, 'stat')
+  if (stat === null) return null
+  const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(session)
+}
+
+/**
+ * Whether a launcher's task hears signals: one of its processes is more than a copy of the launcher that is about to
+ * become the task.
+ */
+export function hasBegun(launcher: number, all: readonly Process[]): boolean {
+  if (!LINUX) return true
+  const own = readProc(launcher, 'cmdline')
+  return all.some(({ pid, parent }) => parent !== launcher || readProc(pid, 'cmdline') !== own)
+}
+
 /** Sends a signal; false when there is nothing to send it to (any more). A negative pid means the group. */
 export function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
@@ -110,7 +128,7 @@ function isAliveByPs(claim: Claim): boolean {
 }
 
 /** Null when the process has gone or is somebody else's. Read as latin1: it is bytes, and only compared. */
-function readProc(pid: number, file: 'stat' | 'environ'): string | null {
+function readProc(pid: number, file: 'stat' | 'environ' | 'cmdline'): string | null {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1')
   } catch {
