@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BenchOptions, Figure, Figures, Goal } from './figure.ts'
@@ -55,7 +55,7 @@ async function chainFigures(options: BenchOptions, peers: Peers): Promise<readon
     })),
     ...withPeer(peers.make, file => ({ 'make 100': withMake(file, hundred) })),
   })
-  const all = new Map([...times])
+  const all = new Map(times)
   for (const system of ['kontroler', 'dagu', 'snakemake'])
     if (times.has(`${system} 100`))
       all.set(`${system} engine`, difference(times, `${system} 100`, `${system} one`))
@@ -85,7 +85,7 @@ async function fanFigures(options: BenchOptions, peers: Peers): Promise<readonly
     ...withPeer(peers.make, file => ({ 'make fan': withMake(file, wide) })),
     ...withPeer(peers.dagu, file => ({ 'dagu fan': withDagu(file, wide) })),
   })
-  const all = new Map([...times])
+  const all = new Map(times)
   all.set('kontroler engine', difference(times, 'kontroler fan', 'kontroler one'))
   const ratio = ratioFigures(all, peers, noisy)
   return [
@@ -177,6 +177,7 @@ function loop(peer: Peer, count: number, parallel: number): Contestant {
 }
 
 let states = 0
+/** Removed at the very end only: a file system may be slow for seconds in making files where many were removed. */
 function emptyState(): string {
   states += 1
   return join(SCRATCH, `state-${states}`)
@@ -188,15 +189,13 @@ function kontroler(shape: Shape): Contestant {
     const state = emptyState()
     const args = ['run', '--state', state, '--max-parallel', String(PARALLEL), '-o', 'none', shape.kontroler]
     const { ms } = await timed(process.execPath, [KONTROLER, ...args])
-    rmSync(state, { recursive: true, force: true })
     return ms
   }
 }
 
 function withDagu(file: string, shape: Shape): Contestant {
   return async () => {
-    const { ms } = await timed(file, ['start', '--quiet', shape.dagu], { env: daguEnvironment() })
-    rmSync(join(SCRATCH, 'dagu-home'), { recursive: true, force: true })
+    const { ms } = await timed(file, ['start', '--quiet', shape.dagu], { env: daguEnvironment(emptyState()) })
     return ms
   }
 }
@@ -207,7 +206,6 @@ function withSnakemake(file: string, shape: Shape): Contestant {
     mkdirSync(cwd)
     writeFileSync(join(cwd, 'Snakefile'), readFileSync(shape.snakefile))
     const { ms } = await timed(file, ['--cores', String(PARALLEL), '--quiet'], { cwd })
-    rmSync(cwd, { recursive: true, force: true })
     return ms
   }
 }

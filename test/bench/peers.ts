@@ -35,14 +35,14 @@ export function dagu(): Peer {
     spawnSync('npm', install, { stdio: 'ignore' })
   }
   if (!existsSync(file)) return { file: null, why: `dagu: npm could not fetch ${DAGU}` }
-  const { stdout, stderr } = spawnSync(file, ['version'], { encoding: 'utf8', env: daguEnvironment() })
+  const { stdout, stderr } = spawnSync(file, ['version'], {
+    encoding: 'utf8',
+    env: daguEnvironment(join(SCRATCH, 'dagu')),
+  })
   return { file, version: `dagu ${`${stdout}${stderr}`.trim()}` }
 }
 
-export const daguEnvironment = (): NodeJS.ProcessEnv => ({
-  ...process.env,
-  DAGU_HOME: join(SCRATCH, 'dagu-home'),
-})
+export const daguEnvironment = (home: string): NodeJS.ProcessEnv => ({ ...process.env, DAGU_HOME: home })
 
 /** A program of the system; as root, Debian's package is installed when it is not there. */
 export function system(name: string, versionArgument: string): Peer {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, realpathSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -90,8 +90,10 @@ class ProcessExecutor implements Executor {
   /** The record stays as a tombstone until the run is removed: it is what holds back a launcher that comes late. */
   release(ref: AttemptRef): void {
     const folder = this.#folder(ref)
-    for (const file of ['output', 'script', 'stop', 'refused', 'outputs'])
+    for (const file of namesIn(folder)) {
+      if (KEPT.includes(file)) continue
       this.#keep(rm(join(folder, file), { force: true, recursive: true }))
+    }
   }
 
   async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
@@ -149,6 +151,19 @@ class ProcessExecutor implements Executor {
       })
       .finally(() => this.#pending.delete(settled))
     this.#pending.add(settled)
+  }
+}
+
+/** What stays of an attempt that is released. */
+const KEPT: readonly string[] = ['record', 'log']
+
+/** Empty for a folder that is not there. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    return []
   }
 }
 

@@ -6,17 +6,16 @@ import type { Readable, Writable } from 'node:stream'
 import type { Launch, Launcher, Over, Place } from './launch.ts'
 import { ENV_COMMAND, LAUNCHER } from './launch.ts'
 import { inherited } from './environment.ts'
-import { sessionOf } from './processes.ts'
+import { NUMBER_MAX, pids, processesCreated, sessionOf } from './processes.ts'
 
 /** Launchers that have nothing to do and are kept for the next attempt. */
 const IDLE_MAX = 16
-/**
- * A launcher is used again when its attempt took at most this long. In that time the numbers of processes cannot have
- * gone all the way round, so everything the attempt left running has a number between two that the launcher saw.
- */
-const QUICK_MS = 250
-/** Processes created meanwhile that are looked at, at most. */
-const NUMBERS_MAX = 200
+/** An attempt that took longer has the processes counted that were created since it began. */
+const QUICK_MS = 100
+/** The count is read again when it is older than this. */
+const COUNT_MS_MAX = 1_000
+/** Numbers of processes that are tried one by one; among more, those that are there are listed. */
+const NUMBERS_MAX = 64
 /** What is longer goes by way of a launcher of its own: a shell reads its commands slowly. */
 const COMMAND_LENGTH_MAX = 16_384
 
@@ -82,6 +81,8 @@ export class Launchers {
 
 interface Given {
   readonly at: number
+  /** Processes created on this machine until some time before. */
+  readonly created: number
   readonly over: Over
   readonly free: (keep: boolean) => void
 }
@@ -116,7 +117,7 @@ class Worker implements Launcher {
   }
 
   give(command: string, over: Over, free: (keep: boolean) => void): void {
-    this.#given = { at: performance.now(), over, free }
+    this.#given = { at: performance.now(), created: createdBefore(), over, free }
     this.#said = ''
     this.#hold(true)
     this.#commands.write(command)
@@ -146,8 +147,8 @@ class Worker implements Launcher {
     const given = this.#given
     const numbers = /^(\d+) (\d+)\n$/u.exec(this.#said)
     if (given === null || numbers === null) return
-    const quick = performance.now() - given.at <= QUICK_MS
-    if (!quick || !isAlone(this.pid, Number(numbers[1]), Number(numbers[2]))) return given.free(false)
+    const left = isComparable(given) ? isLeft(this.pid, Number(numbers[1]), Number(numbers[2])) : true
+    if (left) return given.free(false)
     this.#given = null
     this.#hold(false)
     given.free(true)
@@ -164,16 +165,36 @@ class Worker implements Launcher {
   }
 }
 
-/** Whether none of the processes created between two numbers, the first left out, is of a launcher's session. */
-function isAlone(launcher: number, before: number, last: number): boolean {
-  // No such number, or they have gone round.
-  if (before === 0 || last <= before || last - before > NUMBERS_MAX) return false
+/**
+ * Whether the numbers of processes cannot have gone all the way round since an attempt began. Then everything it left
+ * running has a number between the two that its launcher saw.
+ */
+function isComparable(given: Given): boolean {
+  return performance.now() - given.at <= QUICK_MS || processesCreated() - given.created < NUMBER_MAX / 2
+}
+
+/** Whether one of the processes created after one number and up to another is of a launcher's session. */
+function isLeft(launcher: number, before: number, last: number): boolean {
+  if (before === 0 || last <= before) return true
   // Only the task itself.
-  if (last === before + 1) return true
-  for (let pid = before + 1; pid <= last; pid += 1) {
-    if (existsSync(`/proc/${pid}`) && sessionOf(pid) === launcher) return false
-  }
-  return true
+  if (last === before + 1) return false
+  return numbersBetween(before, last).some(pid => sessionOf(pid) === launcher)
+}
+
+function numbersBetween(before: number, last: number): readonly number[] {
+  if (last - before > NUMBERS_MAX) return pids().filter(pid => pid > before && pid <= last)
+  return Array.from({ length: last - before }, (_, index) => before + 1 + index).filter(pid =>
+    existsSync(`/proc/${pid}`),
+  )
+}
+
+let counted = { at: Number.NEGATIVE_INFINITY, created: 0 }
+
+/** A count that is at most a second old: too small by what was created since. */
+function createdBefore(): number {
+  const at = performance.now()
+  if (at - counted.at > COUNT_MS_MAX) counted = { at, created: processesCreated() }
+  return counted.created
 }
 
 /**
