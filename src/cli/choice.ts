@@ -24,6 +24,13 @@ export function choose(manifest: Manifest, wanted: string | undefined): Chosen {
   const runs = manifest.dagRuns.filter(({ dagName }) => wanted === undefined || dagName === wanted)
   const [onlyRun, secondRun] = runs
   if (onlyRun !== undefined && secondRun === undefined) {
+    if (onlyRun.action !== null) {
+      throw new CommandError(
+        'ACTION_NOT_YET',
+        `the DagRun ${onlyRun.name ?? ''} asks for a ${onlyRun.action.type}, which documents cannot do yet`,
+        `kontroler ${onlyRun.action.type} ${onlyRun.action.run}`,
+      )
+    }
     const loaded = manifest.dags.find(
       ({ dag }) => dag.name === onlyRun.dagName && dag.namespace === onlyRun.namespace,
     )

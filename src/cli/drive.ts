@@ -7,6 +7,7 @@ import type { ValueSource } from '../ports/secrets.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import { StoreError } from '../ports/store.ts'
 import { systemClock } from './clock.ts'
+import type { ExecutorChoice } from './executor.ts'
 import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import type { Local } from './local.ts'
@@ -21,6 +22,8 @@ export interface DriveOptions {
   readonly values: ValueSource
   readonly settings: EngineSettings
   readonly environment: Environment
+  /** What runs the tasks. */
+  readonly executor: ExecutorChoice
   readonly format: FollowFormat
   /** Values that must not show in what is printed of logs. */
   readonly secrets: readonly string[]
@@ -49,12 +52,13 @@ export async function driveRun(
     show.events(state, events)
     if (isTerminal(state.phase)) over.resolve(state)
   }
-  for (const note of options.notes) show.say(note)
+  for (const note of [options.executor.note, ...options.notes]) if (note !== null) show.say(note)
   const engine = await openEngine(
     local,
     options.values,
     {
       events: seen,
+      progress: message => show.say(message),
       trouble(code, message, run) {
         show.say(`warning ${code}: ${message}`)
         if (code === 'INTERNAL_ERROR' && run === mine && run !== null) over.reject(new Error(message))
@@ -63,13 +67,15 @@ export async function driveRun(
       },
     },
     options.settings,
+    options.executor,
   )
-  let stopListening = (): void => undefined
+  const began = begin(engine)
+  // From here on a signal cancels the run, even one that comes just before the run is known.
+  const stopListening = listenForSignals(engine, began, environment.user, text => show.say(text))
   try {
-    const run = await begin(engine)
+    const run = await began
     mine = run
     for (const [state, events] of waiting.splice(0)) seen(state, events)
-    stopListening = listenForSignals(engine, run, environment.user, text => show.say(text))
     const now = engine.stateOf(run) ?? (await loadRun(local.store, run))
     if (now !== null && isTerminal(now.phase)) over.resolve(now)
     else if (now !== null) show.events(now, [])
@@ -109,27 +115,38 @@ export function masker(secrets: readonly string[]): (text: string) => string {
 
 function listenForSignals(
   engine: Engine,
-  run: string,
+  began: Promise<string>,
   user: string,
   say: (text: string) => void,
 ): () => void {
   let times = 0
-  const cancel = (skipFinally: boolean): Promise<unknown> =>
-    engine.request(run, { kind: 'cancel', by: user, skipFinally }).catch((error: unknown) => {
+  let over = false
+  const cancel = async (skipFinally: boolean): Promise<void> => {
+    try {
+      const run = await began
+      if (skipFinally) engine.hurry(run, 0)
+      await engine.request(run, { kind: 'cancel', by: user, skipFinally })
+      if (skipFinally) engine.hurry(run, 0)
+    } catch (error) {
       say(`the run cannot be cancelled now: ${error instanceof Error ? error.message : String(error)}`)
-    })
+    }
+  }
   const stop = (): void => {
     times += 1
+    if (times > 2) process.exit(EXIT.cancelled)
+    if (over) return
     if (times === 1) {
       say('cancelling: tasks get TERM, then KILL; press Ctrl-C again to kill them now')
       void cancel(false)
-    } else if (times === 2) {
+    } else {
       say('killing')
-      void cancel(true).then(() => engine.hurry(run, 0))
-      engine.hurry(run, 0)
-    } else process.exit(EXIT.cancelled)
+      void cancel(true)
+    }
   }
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const name of names) process.on(name, stop)
-  return () => names.forEach(name => process.off(name, stop))
+  // They stay: a signal while the process closes must not make a run that succeeded look killed.
+  return () => {
+    over = true
+  }
 }

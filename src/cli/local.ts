@@ -62,8 +62,8 @@ export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
  */
 export async function findRun(store: Store, text: string): Promise<StoredRun> {
   if (text === '@last') {
-    const [last] = (await store.runs({ limit: 1 })).items
-    if (last !== undefined) return last
+    const last = await newestRun(store)
+    if (last !== null) return last
     throw new CommandError('UNKNOWN_RUN', 'nothing has run yet', 'kontroler run FILE')
   }
   const found = await store.runsLike(text, 10)
@@ -80,6 +80,11 @@ export async function findRun(store: Store, text: string): Promise<StoredRun> {
     )
   }
   return only
+}
+
+/** The newest run that somebody asked for; runs that are tasks of others do not count. */
+async function newestRun(store: Store): Promise<StoredRun | null> {
+  return (await store.runs({ parentRun: null, limit: 1 })).items[0] ?? null
 }
 
 /** A typed failure of the world as a sentence and a way out. */

@@ -119,14 +119,19 @@ function executing(command: Command): Command {
     })
     .option(
       '--secret <name/key=value>',
-      'value of a Secret (key "secret" when left out); may be repeated',
+      'value of a Secret (key "secret" when left out), or @FILE that holds it; may be repeated',
       many,
     )
     .option('--max-parallel <n>', 'most tasks at once')
     .option('--pool <name=n>', 'slots of a pool (default 1); may be repeated', many)
     .option('--grace <duration>', 'time between TERM and KILL when a task is stopped', '10s')
     .addOption(
-      new Option('--executor <kind>', 'what runs the tasks').choices(['auto', 'process']).default('auto'),
+      new Option('--executor <kind>', 'what runs the tasks (default: $KONTROLER_EXECUTOR or auto)').choices([
+        'auto',
+        'docker',
+        'podman',
+        'process',
+      ]),
     )
     .addOption(output('tree', 'lines', 'json', 'none'))
 }

@@ -106,9 +106,20 @@ export function ignoredNotes(
     for (const sentence of ignores(task.work))
       notes.set(sentence, [...(notes.get(sentence) ?? []), task.name])
   }
-  return [...notes].map(([sentence, tasks]) => {
+  const ofDag = Object.entries(NOT_YET).flatMap(([field, sentence]) =>
+    field in dag.extra ? [`note: ${field} of DAG ${dag.name} ${sentence}`] : [],
+  )
+  const ofTasks = [...notes].map(([sentence, tasks]) => {
     const some =
       tasks.length > 4 ? `${tasks.slice(0, 3).join(', ')} and ${tasks.length - 3} more` : tasks.join(', ')
     return `note: ${sentence} (${some})`
   })
+  return [...ofDag, ...ofTasks]
+}
+
+/** Fields of a DAG that are read and checked, but that nothing acts on yet. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  triggers: 'are not listened to yet: it starts by hand, on its schedules and by DagRuns',
+  webhook: 'is not called yet: nothing is sent',
+  retention: 'is not applied yet: all history is kept',
 }

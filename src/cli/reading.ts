@@ -23,6 +23,7 @@ function lists(program: Command): void {
     .option('--phase <phase>', `only in this phase (${PHASES.join(', ')}); may be repeated`, manyOf(PHASES))
     .option('-l, --label <name=value>', 'only with this label; may be repeated', many)
     .option('--since <when>', 'only created since: 30m, 2h, 7d ago, or a date')
+    .option('--children', 'also runs that are tasks of other runs')
     .option('--limit <n>', 'most runs', '30')
     .option('--all', 'all of them')
     .addOption(output('json', 'yaml', 'wide', 'name'))

@@ -17,7 +17,8 @@ export function cliReference(): string {
 }
 
 const ABOUT = `\`kontroler COMMAND --help\` shows the same for one command. \
-As \`kubectl-kontroler\` on the PATH it is a plugin: \`kubectl kontroler COMMAND\`.
+As \`kubectl-kontroler\` on the PATH it is a plugin: \`kubectl kontroler COMMAND\`;
+kubectl completes it with an executable \`kubectl_complete-kontroler\` that runs \`kontroler __complete "$@"\`.
 
 A \`RUN\` is a name, an id, the beginning of either when only one run has it, or \`@last\` for the newest run.
 A task of a fan-out is \`NAME\`, one of its items \`NAME[3]\`.

@@ -1,5 +1,6 @@
-import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { homedir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { EnginePlaces } from '../executors/container/find.ts'
 
 /** What the environment says to the command line; the only place that reads it. */
 export interface Environment {
@@ -13,6 +14,13 @@ export interface Environment {
   readonly columns: number
   readonly rows: number
   readonly user: string
+  /** `$KONTROLER_EXECUTOR`: what runs the tasks when no option says it; null when nothing does. */
+  readonly executor: string | null
+  readonly enginePlaces: EnginePlaces
+  /** `$KONTROLER_CONTAINER_NETWORK`, such as `none` or `host`; null for the container engine's own default. */
+  readonly containerNetwork: string | null
+  /** Where `docker login` and `podman login` keep credentials. */
+  readonly credentialFiles: readonly string[]
 }
 
 export function environment(stateDir: string | undefined, color: boolean): Environment {
@@ -30,6 +38,29 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
       return stdout.rows || 40
     },
     user: env['USER'] ?? userName(),
+    executor: env['KONTROLER_EXECUTOR'] || null,
+    ...containers(env),
+  }
+}
+
+function containers(
+  env: NodeJS.ProcessEnv,
+): Pick<Environment, 'enginePlaces' | 'containerNetwork' | 'credentialFiles'> {
+  const home = homedir()
+  const runtimeDir = env['XDG_RUNTIME_DIR'] || null
+  return {
+    enginePlaces: {
+      dockerHost: env['DOCKER_HOST'] || null,
+      containerHost: env['CONTAINER_HOST'] || null,
+      home,
+      runtimeDir,
+    },
+    containerNetwork: env['KONTROLER_CONTAINER_NETWORK'] || null,
+    credentialFiles: [
+      env['REGISTRY_AUTH_FILE'] ?? '',
+      runtimeDir === null ? '' : join(runtimeDir, 'containers/auth.json'),
+      join(env['DOCKER_CONFIG'] ?? join(home, '.docker'), 'config.json'),
+    ].filter(file => file !== ''),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Dag, EnvSource } from '../core/dag/dag.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Problem } from '../core/problem.ts'
-import { childOutcome, childRunId, childTriggerKey } from '../core/run/child.ts'
+import { childOutcome, childRunId, childRunName, childTriggerKey } from '../core/run/child.ts'
 import { createRun } from '../core/run/create.ts'
 import type { Outcome, RunCreated, RunEvent } from '../core/run/events.ts'
 import { type AttemptInputs, attemptInputs, childParameters } from '../core/run/inputs.ts'
@@ -222,7 +222,7 @@ export class Effects {
       const created = createRun(
         {
           run: child,
-          name: `${state.created.name}-${ref.task.replace(/[^a-z0-9-]/g, '-')}`,
+          name: childRunName(state.created.name, ref.task),
           dag: dag.dag,
           dagHash: dag.hash,
           parameters: parameters.value,

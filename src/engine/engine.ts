@@ -299,8 +299,6 @@ export class Engine {
   async #reload(driven: Driven): Promise<void> {
     const run = driven.state.created.run
     driven.busy = true
-    driven.batch = []
-    driven.inbox.unshift(...driven.unanswered.splice(0))
     try {
       const state = await loadRun(this.parts.store, run)
       if (state === null) return this.#forget(driven)

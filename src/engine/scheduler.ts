@@ -105,7 +105,7 @@ export class Scheduler {
   /** Trouble with one DAG does not hold up the others. */
   async #lookAt(scheduled: ScheduledDag, now: number): Promise<number | null> {
     const { namespace, name } = scheduled.dag
-    const { store, notices } = this.#engine.parts
+    const { store } = this.#engine.parts
     try {
       const open = await this.#openRuns(scheduled.dag)
       await this.#startQueued(open)
@@ -116,10 +116,9 @@ export class Scheduler {
       await this.#write(scheduled, answer, highWater, now)
       return answer.nextWake
     } catch (error) {
-      const code = error instanceof StoreError ? error.code : 'INTERNAL_ERROR'
-      notices.trouble?.(
-        code,
-        `schedule of ${name}: ${error instanceof Error ? error.message : String(error)}`,
+      const known = error instanceof StoreError
+      this.#engine.trouble(
+        known ? new StoreError(error.code, `schedule of ${name}: ${error.message}`) : error,
         null,
       )
       return now + 1_000

@@ -1,6 +1,6 @@
 import type { Problem } from '../core/problem.ts'
 import type { Json } from '../core/json.ts'
-import { didYouMean } from '../core/dag/did-you-mean.ts'
+import { nearest } from '../core/nearest.ts'
 import { checkMetadata } from './check/metadata.ts'
 import { checkNoTemplates } from './check/no-templates.ts'
 import { isWork, merged, type TaskView } from './check/view.ts'
@@ -148,7 +148,7 @@ function find(namespace: string, name: string, version: number, tasks: DagTasks,
       },
     }
   }
-  const near = didYouMean(
+  const near = nearest(
     name,
     tasks.loaded.map(task => task.name),
   )

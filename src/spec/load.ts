@@ -42,7 +42,7 @@ export interface LoadedDagRun {
   readonly name: string | null
   readonly dagName: string
   readonly parameters: readonly ParameterValue[]
-  readonly action: DagRunSpec['action'] | null
+  readonly action: NonNullable<DagRunSpec['action']> | null
   readonly labels: Readonly<Record<string, string>>
   readonly document: Json
   readonly at: Position

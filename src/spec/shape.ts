@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { didYouMean, meantOr } from '../core/dag/did-you-mean.ts'
+import { nearest, meantOr } from '../core/nearest.ts'
 import type { Json } from '../core/json.ts'
 import type { ProblemCode } from '../core/problem-codes.ts'
 import { PROBLEMS_MAX } from './limits.ts'
@@ -157,7 +157,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 function unknownField(key: string, parent: Path, schema: z.ZodType): Finding {
   const known = keysAt(schema, parent)
   const other = Object.hasOwn(OTHER_NAMES, key) ? OTHER_NAMES[key] : undefined
-  const near = other !== undefined && known.includes(other) ? other : didYouMean(key, known)
+  const near = other !== undefined && known.includes(other) ? other : nearest(key, known)
   const place = parent.length === 0 ? 'the document' : nameOf(parent)
   return {
     code: 'FIELD_UNKNOWN',

@@ -140,6 +140,14 @@ describe('plan', { concurrency: 2 }, () => {
     assert.match((await here.run('list', '--state', state)).stderr, /NO_STATE/)
   })
 
+  test('fields that nothing acts on yet are said to be so', async () => {
+    const more = '  retention: {runs: 3}\n  webhook: {url: "https://example.com/"}\n'
+    const file = await here.dag('quiet', '    - {name: a, image: busybox, script: "true"}\n', more)
+    const { stdout } = await here.run('plan', file)
+    assert.match(stdout, /\nnote: webhook of DAG quiet is not called yet/)
+    assert.match(stdout, /\nnote: retention of DAG quiet is not applied yet/)
+  })
+
   test('what changed since the version that is known', async () => {
     const state = join(here.folder, 'versions')
     const file = join(here.folder, 'hello.yaml')
@@ -227,3 +235,41 @@ function leaves(command: Command, words: readonly string[]): readonly (readonly 
     return sub.commands.length > 0 ? leaves(sub, named) : [[named.join(' '), sub] as const]
   })
 }
+
+test('a DagRun that asks for a retry is not run as if it were a new run', async () => {
+  const file = await here.dag('again', '    - {name: a, image: busybox, script: "true"}\n')
+  const order = `---
+apiVersion: kontroler.greedykomodo/v1alpha1
+kind: DagRun
+metadata: {name: once-more}
+spec: {dagName: again, action: {type: retry, run: again-one}}
+`
+  await writeFile(file, `${await readFile(file, 'utf8')}${order}`)
+  const { code, stderr } = await here.run('run', file)
+  assert.equal(code, 2)
+  assert.match(stderr, /^error ACTION_NOT_YET: .*\n {2}fix: kontroler retry again-one\n$/)
+})
+
+test('a secret may come from a file, so that it does not stand among the arguments', async () => {
+  const env = 'env: [{name: S, valueFrom: {secretKeyRef: {name: database, key: password}}}]'
+  const script = `script: 'test "$S" = from-a-file'`
+  const file = await here.dag('from-file', `    - {name: a, image: busybox, ${env}, ${script}}\n`)
+  await writeFile(join(here.folder, 'password'), 'from-a-file\n')
+  const good = await here.run('run', file, '-o', 'none', '--secret', 'database/password=@password')
+  assert.equal(good.code, 0, good.stderr)
+  const gone = await here.run('run', file, '-o', 'none', '--secret', 'database/password=@nowhere')
+  assert.equal(gone.code, 2)
+  assert.match(gone.stderr, /^error BAD_OPTION: the file nowhere of a --secret cannot be read\n/)
+})
+
+test('a run has a name that a DagRun can have', async () => {
+  const { code, stderr } = await here.run('run', hello, '--name', 'My Run')
+  assert.equal(code, 2)
+  assert.match(stderr, /^error NAME_INVALID: .*\n {2}fix: call it my-run\n$/)
+})
+
+test('a task that ran out of time is said to have, not to have been killed', async () => {
+  const file = await here.dag('slow', '    - {name: a, image: busybox, script: sleep 9, timeout: 50ms}\n')
+  const { stdout } = await here.run('run', file, '-o', 'lines')
+  assert.match(stdout, /a failed in \S+: ran longer than its timeout\n/)
+})

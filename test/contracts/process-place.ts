@@ -14,6 +14,7 @@ import type { ExecutorHarness } from './executor-harness.ts'
 export interface ProcessPlace extends ExecutorHarness {
   readonly stateDir: string
   folder(ref: AttemptRef): string
+  leftovers(): readonly string[]
 }
 
 /** A state directory of its own for processes of this machine. */

@@ -64,15 +64,32 @@ test('a notice that comes while a write is under way is not lost', async t => {
   const here = await world(t)
   const a = await here.engine('a')
   const b = await here.engine('b')
-  here.machine.script = ({ task }) => (task === 'b' ? 'runs' : succeeded())
+  here.machine.script = () => 'runs'
+  const first = a.fragile.hold('append', 'after')
+  const submitted = here.submit(a, ONE)
+  await first.reached
   const held = a.fragile.hold('append', 'after')
-  void here.submit(a, aDag({ name: 'two', tasks: [aTask({ name: 'b' })] }), { run: 'r1' })
+  first.release()
+  const run = await submitted
+  // That the task runs is the last that this engine has to write for a long time.
   await held.reached
-  assert.equal(await b.engine.request('r1', { kind: 'pause', by: 'anna' }), null)
+  assert.equal(await b.engine.request(run, { kind: 'pause', by: 'anna' }), null)
   await here.pass(200)
   held.release()
   await here.pass(200)
-  assert.equal(a.engine.stateOf('r1')?.paused, true)
+  assert.equal(a.engine.stateOf(run)?.paused, true)
+})
+
+test('a slot that becomes free is given to the next run at once', async t => {
+  const here = await world(t)
+  const a = await here.engine('a', { maxParallel: 1 })
+  here.machine.script = () => 'runs'
+  const runs = [await here.submit(a, ONE), await here.submit(a, ONE), await here.submit(a, ONE)]
+  for (const run of runs) {
+    await here.quiet()
+    assert.deepEqual(here.machine.running(), [`${run}/a/1`])
+    here.machine.end(`${run}/a/1`)
+  }
 })
 
 test('a notice that could not be read is read again', async t => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseAllDocuments, stringify } from 'yaml'
 import { createFilesystemLogs } from '../../src/archives/filesystem/logs.ts'
 import { chance } from '../../src/core/chance.ts'
+import { workspacePath } from '../../src/core/run/attempt-path.ts'
 import { replay } from '../../src/core/run/evolve.ts'
 import type { AttemptRow } from '../../src/core/run/rows.ts'
 import { takeChangedRows } from '../../src/core/run/to-rows.ts'
@@ -84,7 +85,11 @@ spec:
 
 for (const [name, subject, kills] of [
   ['a run of 12 tasks', RELEASE, KILLS],
-  ['a run with retries, children, a lock, a workspace and a daemon', RICH, Math.ceil(KILLS / 2)],
+  [
+    'a run with retries, children, a lock, a workspace and a daemon',
+    RICH,
+    Math.min(25, Math.ceil(KILLS / 3)),
+  ],
 ] as const) {
   test(`${name}, killed ${kills} times at random moments (seed ${SEED}): each attempt ran once, and all ends well`, async t => {
     const figures: Figures = { kills: 0, runs: 0, before: 0, after: 0, resumes: 0, attempts: 0 }
@@ -100,6 +105,37 @@ for (const [name, subject, kills] of [
     )
   })
 }
+
+test(`a run that gets SIGTERM at random moments (seed ${SEED}) is cancelled cleanly, has ended, or never was`, async t => {
+  const seen = new Map<string, number>()
+  await inParallel(
+    Array.from({ length: Math.min(20, Math.ceil(KILLS / 2)) }, (_, number) => number),
+    2,
+    async number => {
+      const place = await Place.make(t)
+      const file = place.file('dag.yaml', withLedger(RELEASE.text, join(place.folder, 'ledger')))
+      const command = place.start(['run', file, '--grace', '2s'])
+      await delay(chance(`${SEED}/term/${number}`) * 2 * LIFE_MS)
+      command.child.kill('SIGTERM')
+      const { code, signal, output } = await command.over
+      const run = await runOf(place)
+      const what = run?.phase ?? 'not recorded'
+      seen.set(what, (seen.get(what) ?? 0) + 1)
+      // Before the run is known, a signal simply ends the process.
+      const expected = new Map<string, number | null>([
+        ['succeeded', 0],
+        ['cancelled', 3],
+        ['not recorded', null],
+      ])
+      assert.equal(code, expected.get(what), `${what}, ${signal}: ${output}`)
+      assert.deepEqual(place.tasks(), [])
+      // Killed while it started, it left its name, which the next engine forgets.
+      if (run !== null) assert.deepEqual(await place.read(store => store.engines()), [], 'it has signed off')
+      await place.remove()
+    },
+  )
+  t.diagnostic([...seen].map(([what, count]) => `${count} ${what}`).join(', '))
+})
 
 async function oneRun(t: TestContext, subject: Subject, number: number, figures: Figures): Promise<void> {
   const place = await Place.make(t)
@@ -163,7 +199,8 @@ async function check(place: Place, subject: Subject, ledger: string, figures: Fi
     assert.ok(text.endsWith('all said\n'), `the log of ${key} is complete: ${text}`)
   }
   await until('no process is left', () => (place.tasks().length === 0 ? true : null))
-  assert.deepEqual(globSync('runs/*/workspace_', { cwd: place.state }), [], 'no workspace is left')
+  const workspaces = runs.map(({ id }) => join(place.state, workspacePath(id)))
+  assert.deepEqual(workspaces.filter(existsSync), [], 'no workspace is left')
   figures.attempts += attempts.size
 }
 

@@ -114,7 +114,13 @@ export class Place {
 export function startCommand(args: readonly string[], options: StartOptions = {}): Command {
   const child = spawn(process.execPath, [BIN, ...args], {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...process.env, NO_COLOR: '1', NODE_TEST_CONTEXT: undefined, ...options.env },
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      NODE_TEST_CONTEXT: undefined,
+      KONTROLER_EXECUTOR: 'process',
+      ...options.env,
+    },
     stdio: [options.stdio === 'closed input' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   child.stdin?.destroy()

@@ -192,14 +192,32 @@ describe('dev', () => {
     left.child.kill('SIGKILL')
     await left.over
     await dev.says('was interrupted and goes on')
+    assert.equal((await place.run(['run', other])).code, 0)
+    assert.equal((await place.read(store => store.engines())).length, 1, 'the killed engine is forgotten')
     place.file('go', '')
     await until('it has succeeded', async () => {
-      const [run] = await place.runs()
-      return run?.dag === 'left' && run.phase === 'succeeded' ? true : null
+      const runs = await place.runs()
+      return runs.some(({ dag, phase }) => dag === 'left' && phase === 'succeeded') ? true : null
     })
     dev.child.kill('SIGTERM')
     const { code, output } = await dev.over
     assert.equal(code, 0, output)
+  })
+
+  test('says what it ignores, and which orders it does not carry out', async t => {
+    const place = await Place.make(t)
+    place.file('dags/idle.yaml', chain('idle'))
+    const order = (name: string, spec: string): string =>
+      `apiVersion: kontroler.greedykomodo/v1alpha1\nkind: DagRun\nmetadata: {name: ${name}}\nspec: ${spec}\n`
+    place.file('dags/lost.yaml', order('lost', '{dagName: nowhere}'))
+    place.file('dags/more.yaml', order('more', '{dagName: idle, action: {type: retry, run: old}}'))
+    const dev = place.start(['dev', 'dags'])
+    await dev.says('DagRun lost is not carried out: there is no DAG nowhere in this directory')
+    await dev.says('DagRun more is not carried out: documents cannot retry yet; use kontroler retry old')
+    assert.match(dev.output(), /note: image \S+ is ignored/)
+    dev.child.kill('SIGTERM')
+    assert.equal((await dev.over).code, 0)
+    assert.deepEqual(await place.runs(), [])
   })
 
   test('twice on one directory gives one run a tick, and a DagRun is carried out once', async t => {

@@ -39,6 +39,11 @@ export class Machine {
     return [...this.#tasks].flatMap(([key, { outcome }]) => (outcome === null ? [key] : []))
   }
 
+  /** How an attempt really ended; null while it runs, or when it never did. */
+  outcomeOf(key: string): Outcome | null {
+    return this.#tasks.get(key)?.outcome ?? null
+  }
+
   /** Lets a running attempt end. */
   end(key: string, outcome: Outcome = succeeded()): void {
     const task = this.#tasks.get(key)

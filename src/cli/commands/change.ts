@@ -4,6 +4,7 @@ import { loadRun, requestStored } from '../../engine/load.ts'
 import type { Store, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal, type Local } from '../local.ts'
@@ -127,13 +128,17 @@ async function driveToEnd(
   const state = await loadRun(local.store, run.id)
   if (state === null || isTerminal(state.phase)) return
   const { values, secrets } = await valuesOfRun(local.store, state, [])
-  const { settings } = executionOptions({ grace }, environment)
+  const { settings, kind } = executionOptions({ grace }, environment)
+  const executor = await chooseExecutor(environment, kind)
   const notes: string[] = []
   try {
-    await driveRun({ local, values, secrets, environment, notes, settings, format: 'none' }, async engine => {
-      if (await engine.adopt(run.id, run.owner)) return run.id
-      throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
-    })
+    await driveRun(
+      { local, values, secrets, environment, executor, notes, settings, format: 'none' },
+      async engine => {
+        if (await engine.adopt(run.id, run.owner)) return run.id
+        throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
+      },
+    )
   } catch (error) {
     // Somebody else was faster, and ends it.
     if (!(error instanceof CommandError) || error.code !== 'NOT_ADOPTED') throw error

@@ -6,7 +6,7 @@ import type { Store } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
 import { findRun, openLocal } from '../local.ts'
 import { environment } from '../settings.ts'
-import { age } from '../show/text.ts'
+import { ago } from '../show/text.ts'
 
 interface Candidate {
   readonly word: string
@@ -171,7 +171,7 @@ async function runNames(store: Store, command: string): Promise<readonly Candida
   const now = systemClock.now()
   const runs = items.map(({ name, phase, createdAt }) => ({
     word: name,
-    meaning: `${phase}, ${age(now - createdAt)} ago`,
+    meaning: `${phase}, ${ago(now - createdAt)}`,
   }))
   return [...runs, { word: '@last', meaning: 'the newest run' }]
 }

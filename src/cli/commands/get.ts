@@ -1,4 +1,4 @@
-import { didYouMean } from '../../core/dag/did-you-mean.ts'
+import { nearest } from '../../core/nearest.ts'
 import { type RunState, type TaskState, taskByKey } from '../../core/run/state.ts'
 import { loadRun } from '../../engine/load.ts'
 import type { StoredRun } from '../../ports/store.ts'
@@ -83,7 +83,7 @@ function showTask(
 /** @throws {CommandError} The run has no such task. */
 export function taskNamed(state: RunState, key: string): TaskState {
   if (state.byKey.has(key)) return taskByKey(state, key)
-  const near = didYouMean(key, state.byKey.keys())
+  const near = nearest(key, state.byKey.keys())
   const names = [...state.byKey.keys()]
   const some = `its tasks are: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`
   throw new CommandError(

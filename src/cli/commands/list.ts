@@ -10,7 +10,17 @@ import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { moment, runData } from '../show/run-data.ts'
 import { type Column, tableLines } from '../show/table.ts'
-import { type Paint, age, dateTime, duration, mark, painter, phaseText, printable } from '../show/text.ts'
+import {
+  type Paint,
+  age,
+  ago,
+  dateTime,
+  duration,
+  mark,
+  painter,
+  phaseText,
+  printable,
+} from '../show/text.ts'
 import { assignments, wholeNumber } from '../values.ts'
 
 export interface ListOptions {
@@ -21,6 +31,7 @@ export interface ListOptions {
   readonly since?: string
   readonly limit: string
   readonly all?: boolean
+  readonly children?: boolean
   readonly output?: DataFormat | 'wide' | 'name'
 }
 
@@ -53,6 +64,7 @@ function queryOf(options: ListOptions, now: number): RunQuery {
     ...(options.phase === undefined ? {} : { phases: options.phase as readonly RunPhase[] }),
     labels: Object.fromEntries(assignments('--label', options.label ?? [])),
     ...(options.since === undefined ? {} : { createdFrom: since(options.since, now) }),
+    ...(options.children === true ? {} : { parentRun: null }),
   }
 }
 
@@ -231,7 +243,7 @@ function scheduleOf({ dag }: StoredDag): string {
 function lastText(last: StoredRun | null, interrupted: boolean, now: number): string {
   if (last === null) return 'never'
   const phase = interrupted ? 'interrupted' : last.phase
-  return `${mark(last.phase, painter(false))} ${phase} ${age(now - last.createdAt)} ago (${last.name})`
+  return `${mark(last.phase, painter(false))} ${phase} ${ago(now - last.createdAt)} (${last.name})`
 }
 
 function dagData({ stored, last, interrupted }: DagRow, now: number): Readonly<Record<string, unknown>> {

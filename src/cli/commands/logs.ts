@@ -1,5 +1,5 @@
 import type { Task } from '../../core/dag/dag.ts'
-import { didYouMean } from '../../core/dag/did-you-mean.ts'
+import { nearest } from '../../core/nearest.ts'
 import { type RunState, type TaskState, isSettled, isTerminal } from '../../core/run/state.ts'
 import type { LogArchive } from '../../ports/logs.ts'
 import { CommandError, EXIT } from '../exit.ts'
@@ -205,7 +205,7 @@ function checkTask(state: RunState, key: string | null): void {
   const planned = state.plan.nodes.map(({ task }) => task)
   const group = planned.find(({ name, fanOut }) => fanOut !== null && key.startsWith(`${name}[`))
   if (group !== undefined && !isTerminal(state.phase)) return
-  const near = didYouMean(key, state.byKey.keys())
+  const near = nearest(key, state.byKey.keys())
   const all = planned
     .slice(0, 10)
     .map(({ name }) => name)

@@ -2,6 +2,7 @@ import { isTerminal } from '../../core/run/state.ts'
 import { loadRun, requestStored } from '../../engine/load.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { CommandError, exitCodeOf } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
@@ -15,6 +16,7 @@ export async function resume(
   options: ExecutionOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment.stateDir, false)
   try {
     const run = await findRun(local.store, text)
@@ -34,17 +36,20 @@ export async function resume(
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
-    return await driveRun({ local, values, secrets, environment, notes: [], ...execution }, async engine => {
-      if (!(await engine.adopt(run.id, now.owner))) {
-        throw new CommandError(
-          'NOT_ADOPTED',
-          `another engine took run ${run.name} over`,
-          `kontroler watch ${run.name}`,
-          1,
-        )
-      }
-      return run.id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes: [], executor, ...execution },
+      async engine => {
+        if (!(await engine.adopt(run.id, now.owner))) {
+          throw new CommandError(
+            'NOT_ADOPTED',
+            `another engine took run ${run.name} over`,
+            `kontroler watch ${run.name}`,
+            1,
+          )
+        }
+        return run.id
+      },
+    )
   } finally {
     await local.close()
   }

@@ -1,15 +1,16 @@
 import { resolve } from 'node:path'
 import { createRun } from '../../core/run/create.ts'
+import { checkMetadata } from '../../spec/check/metadata.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
 import { choose, chosenParameters } from '../choice.ts'
-import { EXIT } from '../exit.ts'
+import { CommandError, EXIT } from '../exit.ts'
+import { chooseExecutor } from '../executor.ts'
 import { executionOptions, type ExecutionOptions } from '../execution.ts'
 import { openLocal } from '../local.ts'
 import { interruptedNotes } from '../interrupted.ts'
 import { ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { Environment } from '../settings.ts'
 import { assignments, secretOptions, valueSource, valuesIn } from '../values.ts'
 
@@ -27,7 +28,9 @@ export async function run(
   options: RunOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
+  if (options.name !== undefined) checkRunName(options.name)
   const local = await openLocal(environment.stateDir, true)
   try {
     const manifest = await readManifest(files, local.store)
@@ -67,12 +70,25 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, ignoredOf)]
-    return await driveRun({ local, values, environment, secrets, notes, ...execution }, async engine => {
-      await engine.submit(chosen.dag, created.value)
-      return id
-    })
+    const notes = [
+      ...(await interruptedNotes(local.store)),
+      ...ignoredNotes(chosen.dag, work => executor.ignores(work)),
+    ]
+    return await driveRun(
+      { local, values, environment, secrets, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(chosen.dag, created.value)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }
+}
+
+/** A run's name is that of its DagRun, so it has the form that Kubernetes asks for. */
+function checkRunName(name: string): void {
+  checkMetadata({ name }, 'DagRun', ({ code, message, fix }) => {
+    throw new CommandError(code, message, fix)
+  })
 }

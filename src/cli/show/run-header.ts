@@ -1,7 +1,7 @@
 import type { ParameterValue } from '../../core/dag/dag.ts'
 import type { RunState } from '../../core/run/state.ts'
 import type { StoredDag, StoredRun } from '../../ports/store.ts'
-import { type Paint, age, dateTime, duration, mark, phaseText, printable } from './text.ts'
+import { type Paint, ago, dateTime, duration, mark, phaseText, printable } from './text.ts'
 
 /** What belongs to a run but lies elsewhere. */
 export interface RelatedToRun {
@@ -41,7 +41,7 @@ function factsOf(
   { dag, continues, parent }: RelatedToRun,
   now: number,
 ): readonly (readonly [string, string])[] {
-  const when = (at: number): string => `${dateTime(at)} (${age(now - at)} ago)`
+  const when = (at: number): string => `${dateTime(at)} (${ago(now - at)})`
   const labels = Object.entries(run.labels).map(([name, value]) => `${name}=${value}`)
   const facts: (readonly [string, string] | null)[] = [
     ['id', run.id],

@@ -4,7 +4,17 @@ import { attemptPath } from '../../core/run/attempt-path.ts'
 import type { RunState, TaskState } from '../../core/run/state.ts'
 import { lastAttempt, taskAt } from '../../core/run/state.ts'
 import { type Column, tableLines } from './table.ts'
-import { type Paint, dateTime, duration, mark, painter, phaseText, printable, shellWord } from './text.ts'
+import {
+  type Paint,
+  dateTime,
+  duration,
+  mark,
+  painter,
+  phaseText,
+  printable,
+  shellWord,
+  tookMs,
+} from './text.ts'
 import { detailOf } from './tree.ts'
 
 /** The run that the last attempt of a `dag` task started, as its handle says. */
@@ -97,7 +107,7 @@ function attemptLines(
     },
     { title: 'EXIT', cell: ({ outcome }) => exitText(outcome), align: 'right' },
     { title: 'STARTED', cell: ({ startedAt }) => dateTime(startedAt) },
-    { title: 'TOOK', cell: attempt => tookOf(attempt, now), align: 'right' },
+    { title: 'TOOK', cell: attempt => duration(tookMs(attempt, now)), align: 'right' },
     { title: 'HANDLE', cell: ({ handle }) => handleText(handle) },
     { title: 'LOG', cell: ({ number }) => logPathOf(options.stateDir, state, task, number) ?? '-' },
   ]
@@ -112,10 +122,6 @@ function attemptLines(
 
 function exitText(outcome: Attempt['outcome']): string {
   return outcome?.signal ?? (outcome?.exitCode === null || outcome === null ? '-' : String(outcome.exitCode))
-}
-
-function tookOf(attempt: Attempt, now: number): string {
-  return duration((attempt.endedAt ?? now) - (attempt.runningAt ?? attempt.startedAt))
 }
 
 /** What finds it again outside: a pid, a run. */

@@ -85,6 +85,17 @@ export function elapsed(ms: number): string {
   return ms < 1_000 ? `${(Math.max(0, Math.floor(ms / 100)) / 10).toFixed(1)}s` : duration(ms)
 }
 
+/**
+ * How long an attempt ran, or has run so far. One that had ended before it was seen to run is measured from its start.
+ */
+export function tookMs(
+  { startedAt, runningAt, endedAt }: { startedAt: number; runningAt: number | null; endedAt: number | null },
+  now: number,
+): number {
+  const end = endedAt ?? now
+  return end - (runningAt === null || runningAt >= end ? startedAt : runningAt)
+}
+
 /** Local wall time of a moment, to the second. */
 export function clockTime(at: number): string {
   const date = new Date(at)
@@ -118,6 +129,11 @@ export function age(ms: number): string {
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)}m`
   if (ms < 172_800_000) return `${Math.floor(ms / 3_600_000)}h`
   return `${Math.floor(ms / 86_400_000)}d`
+}
+
+/** The same in a sentence: `just now`, `45s ago`. */
+export function ago(ms: number): string {
+  return ms < 1_000 ? 'just now' : `${age(ms)} ago`
 }
 
 /** Columns that a plain text takes in a terminal: wide characters take two, marks that join others none. */

@@ -7,7 +7,7 @@ import {
   lastAttempt,
   taskAt,
 } from '../../core/run/state.ts'
-import { type Paint, cut, duration, elapsed, mark, printable } from './text.ts'
+import { type Paint, cut, duration, elapsed, mark, printable, tookMs } from './text.ts'
 
 /** How the tree is drawn. */
 export interface TreeOptions {
@@ -129,7 +129,7 @@ export function detailOf(state: RunState, task: TaskState, now: number): string 
     case 'succeeded':
       if (task.reason === 'REUSED') return 'reused'
       if (task.reason === 'APPROVED') return task.message ?? 'approved'
-      return (began === null ? '' : duration((attempt?.endedAt ?? now) - began)) + tries
+      return (attempt === undefined ? '' : duration(tookMs(attempt, now))) + tries
     case 'failed':
       return failedDetail(task) + tries
     case 'skipped':

@@ -38,7 +38,7 @@ suite('the parameters of a new run', () => {
     assert.deepEqual(
       created.problems.map(({ code, fix }) => `${code}: ${fix}`),
       [
-        'PARAMETER_UNKNOWN: declared are: count, color, must',
+        'PARAMETER_UNKNOWN: did you mean color?',
         'PARAMETER_DUPLICATE: give it once',
         'PARAMETER_ENUM: use one of: red, blue',
         'PARAMETER_REQUIRED: give it with -p must=…',

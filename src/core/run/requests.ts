@@ -1,5 +1,6 @@
 import type { Parameter } from '../dag/dag.ts'
 import { fitsType } from '../dag/value-type.ts'
+import { meantOr } from '../nearest.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
@@ -34,7 +35,7 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
   if (isTerminal(state.phase)) {
     return refuse(
       'RUN_FINISHED',
-      `run ${state.created.run} has ended already: ${state.phase}`,
+      `run ${state.created.name} has ended already: ${state.phase}`,
       'nothing is left to do',
     )
   }
@@ -73,11 +74,12 @@ function approve(state: RunState, request: Extract<RunRequest, { kind: 'answer' 
     const waiting = state.tasks
       .filter(({ reason }) => reason === 'WAITING_FOR_APPROVAL')
       .map(({ key }) => key)
-    const fix =
+    const others =
       waiting.length > 0
         ? `name one that waits: ${waiting.slice(0, 5).join(', ')}`
         : 'no task waits for approval'
-    return refuse('NOT_AN_APPROVAL', `run ${state.created.run} has no approval ${request.task}`, fix)
+    const fix = meantOr(request.task, waiting, others)
+    return refuse('NOT_AN_APPROVAL', `run ${state.created.name} has no approval ${request.task}`, fix)
   }
   if (task.state !== 'waiting') {
     return refuse(
@@ -106,8 +108,9 @@ function fillForm(
 ): Problem | null {
   const unknown = Object.keys(given).find(name => !form.some(field => field.name === name))
   if (unknown !== undefined) {
-    const known = form.map(({ name }) => name).join(', ') || 'none'
-    return problem('UNKNOWN_FORM_FIELD', `the form has no field ${unknown}`, `its fields are: ${known}`)
+    const names = form.map(({ name }) => name)
+    const fix = meantOr(unknown, names, `its fields are: ${names.join(', ') || 'none'}`)
+    return problem('UNKNOWN_FORM_FIELD', `the form has no field ${unknown}`, fix)
   }
   for (const field of form) {
     const value = given[field.name] ?? (field.default.kind === 'value' ? field.default.value : undefined)

@@ -10,7 +10,7 @@ import { noteOutputs, notedOutputs } from './output-names.ts'
 import { descendants, hasBegun, isAlive, signal } from './processes.ts'
 import type { AttemptRecord, Claim } from './record.ts'
 import { codeOf, readRecord, settleRecord } from './record.ts'
-import { noteStop, stopNotes } from './stop-notes.ts'
+import { noteStop, stopNotes } from '../stop-notes.ts'
 
 export interface AttemptOptions {
   readonly ref: AttemptRef

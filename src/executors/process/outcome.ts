@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import type { Outcome } from '../../core/run/events.ts'
 import type { ReasonCode } from '../../core/run/reasons.ts'
 import { refusal } from './command.ts'
-import type { Outputs } from './outputs.ts'
-import { readOutputs } from './outputs.ts'
+import type { Outputs } from '../outputs.ts'
+import { readOutputs } from '../outputs.ts'
 import type { Claim } from './record.ts'
-import { stopNotes } from './stop-notes.ts'
+import { stopNotes } from '../stop-notes.ts'
 
 /** What is known about how the main process of an attempt ended. */
 export interface End {

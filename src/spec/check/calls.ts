@@ -1,5 +1,5 @@
 import { cycles } from '../../core/dag/cycle.ts'
-import { suggester } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagSpec, TaskSpec } from '../schema/dag.ts'
 import type { Finding, Path } from '../source.ts'

@@ -1,4 +1,4 @@
-import { suggester } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagRunDocument } from '../schema/dag-run.ts'
 import type { DagSpec } from '../schema/dag.ts'

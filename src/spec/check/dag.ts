@@ -1,4 +1,4 @@
-import { suggester } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import { LIMITS } from '../../core/limits.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagDocument, DagSpec } from '../schema/dag.ts'

@@ -1,5 +1,5 @@
 import { cycles, runOrder } from '../../core/dag/cycle.ts'
-import { suggester } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import { present, texts } from '../loose.ts'
 import type { Path } from '../source.ts'
 import { at, type TaskView } from './view.ts'

@@ -1,4 +1,4 @@
-import { suggester } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import type { ExpressionScope } from '../../core/expression/expression.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagSpec, TriggerSpec } from '../schema/dag.ts'

@@ -71,7 +71,7 @@ export function checkDuration(value: string | undefined, path: Path, least: numb
     report({
       code: 'DURATION_INVALID',
       path,
-      message: `${nameOf(path)} must be longer than nothing`,
+      message: `${nameOf(path)} must be longer than 0s`,
       fix: 'write a duration such as 30s, or remove it',
     })
   }

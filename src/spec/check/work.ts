@@ -1,4 +1,4 @@
-import { didYouMean } from '../../core/dag/did-you-mean.ts'
+import { nearest } from '../../core/nearest.ts'
 import { present, type Loose } from '../loose.ts'
 import { POD_TEMPLATE_KEYS } from '../schema/pod-template.ts'
 import type { TaskSpec } from '../schema/dag.ts'
@@ -218,7 +218,7 @@ function checkPodTemplate(view: TaskView, report: Report): void {
   if (template === undefined || view.borrowed.has('podTemplate')) return
   for (const key of Object.keys(template)) {
     if (POD_TEMPLATE_KEYS.includes(key)) continue
-    const near = didYouMean(key, POD_TEMPLATE_KEYS)
+    const near = nearest(key, POD_TEMPLATE_KEYS)
     report({
       code: 'POD_FIELD_UNKNOWN',
       severity: 'warning',

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { codeOf } from './record.ts'
+import { codeOf } from './error-code.ts'
 
 /**
  * What engines did to stop an attempt, noted before they did it: for a launcher that is about to fork its task, and for
