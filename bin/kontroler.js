@@ -2,7 +2,7 @@
 // The door: finds a Node that can run the program (24 or newer) and steps through. It is JavaScript, so that an
 // older Node gets as far as saying what to do.
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import * as nodeModule from 'node:module'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -11,7 +11,7 @@ const self = fileURLToPath(import.meta.url)
 const pinned = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
 if (major >= 24) {
-  enableCompileCache?.()
+  nodeModule.enableCompileCache?.()
   const { main } = await import('../src/cli/main.ts')
   await main(process.argv.slice(2))
 } else if (existsSync(pinned)) {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { promisify } from 'node:util'
-import type { StoredRun } from '../src/ports/store.ts'
 import { loadDocuments } from '../src/spec/load.ts'
 import { openSqliteStore } from '../src/stores/sqlite/open.ts'
 
@@ -57,7 +56,7 @@ function chosenDag(file: string, text: string): string | null {
 async function compare(stateDir: string, text: string, expected: string): Promise<void> {
   const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
   try {
-    const [last] = (await store.runs({ limit: 1 })).items as readonly StoredRun[]
+    const [last] = (await store.runs({ limit: 1 })).items
     assert.ok(last !== undefined)
     assert.equal(last.phase, expected, last.message)
     const tasks = (await store.tasks({ run: last.id })).items

@@ -30,3 +30,13 @@ for (const file of files) {
     }
   })
 }
+
+test('a slip of the finger is answered with the name that was meant, as the fix', () => {
+  const fixes = (file: string): readonly string[] =>
+    loadDocuments([{ name: file, text: readFileSync(`test/broken/${file}`, 'utf8') }]).problems.map(
+      ({ message, fix }) => `${message}: ${fix}`,
+    )
+  assert.deepEqual(fixes('time-zone-misspelt.yaml'), [
+    'there is no time zone "Europe/Berlni": did you mean Europe/Berlin?',
+  ])
+})

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { COMMAND_CODES } from '../src/cli/command-codes.ts'
 import { LIMITS } from '../src/core/limits.ts'
 import { PROBLEM_CODES } from '../src/core/problem-codes.ts'
 import { REASONS } from '../src/core/run/reasons.ts'
 import { SKIP_REASONS } from '../src/core/schedule/skip.ts'
+import { STORE_CODES } from '../src/ports/store.ts'
 
 const update = process.env['UPDATE'] === '1'
 
@@ -37,16 +39,34 @@ ${table(['code', 'meaning'], skips)}
 })
 
 test('the page of problem codes is that of the table', () => {
-  const rows = Object.entries(PROBLEM_CODES).map(([code, meaning]) => [`\`${code}\``, meaning])
+  const rows = (codes: Readonly<Record<string, string>>): string[][] =>
+    Object.entries(codes).map(([code, meaning]) => [`\`${code}\``, meaning])
   holds(
     'docs/reference/problems.md',
     `# Problem codes
 
 What can be wrong with documents and requests. Each comes with its place, one sentence and a fix; the code is stable.
 
-${table(['code', 'meaning'], rows)}
+${table(['code', 'meaning'], rows(PROBLEM_CODES))}
+
+## Of commands
+
+What stops a command, whatever the documents say. It comes with one sentence and a fix.
+
+${table(['code', 'meaning'], rows(COMMAND_CODES))}
+
+## Of the store
+
+${table(['code', 'meaning'], rows(STORE_CODES))}
 `,
   )
+})
+
+test('every code of a command is one that a command can end with', () => {
+  const files = globSync('src/cli/**/*.ts', { exclude: ['src/cli/command-codes.ts'] })
+  const texts = files.map(file => readFileSync(file, 'utf8'))
+  const unused = Object.keys(COMMAND_CODES).filter(code => !texts.some(text => text.includes(`'${code}'`)))
+  assert.deepEqual(unused, [])
 })
 
 test('the page of limits is that of the table', () => {

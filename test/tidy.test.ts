@@ -86,7 +86,10 @@ test('files and lines are short, and nothing escapes the types', () => {
     if (lines.length > LINES_MAX) wrong.push(`${file} has ${lines.length} lines (most: ${LINES_MAX})`)
     lines.forEach((line, index) => {
       if (line.length > LINE_LENGTH_MAX) wrong.push(`${file}:${index + 1} is ${line.length} long`)
-      if (/\bas any\b|: any\b|@ts-ignore|@ts-nocheck|oxlint-disable(?!-next-line)/.test(line))
+      if (
+        !/^\s*(\*|\/\*)/.test(line) &&
+        /\bas any\b|: any\b|@ts-ignore|@ts-nocheck|oxlint-disable(?!-next-line)/.test(line)
+      )
         wrong.push(`${file}:${index + 1} ${line.trim()}`)
     })
   }

@@ -4,11 +4,16 @@ import type { Engine } from '../engine/engine.ts'
 import { loadRun } from '../engine/load.ts'
 import type { EngineSettings } from '../engine/parts.ts'
 import type { ValueSource } from '../ports/secrets.ts'
+import type { LogArchive } from '../ports/logs.ts'
+import { StoreError } from '../ports/store.ts'
 import { systemClock } from './clock.ts'
-import { EXIT, exitCodeOf } from './exit.ts'
+import type { ExecutorChoice } from './executor.ts'
+import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
-import { type Local, openEngine } from './local.ts'
+import type { Local } from './local.ts'
+import { openEngine } from './local-engine.ts'
 import type { Environment } from './settings.ts'
+import { printLines } from './show/print.ts'
 import { summaryLines } from './show/summary.ts'
 import { painter } from './show/text.ts'
 
@@ -17,6 +22,8 @@ export interface DriveOptions {
   readonly values: ValueSource
   readonly settings: EngineSettings
   readonly environment: Environment
+  /** What runs the tasks. */
+  readonly executor: ExecutorChoice
   readonly format: FollowFormat
   /** Values that must not show in what is printed of logs. */
   readonly secrets: readonly string[]
@@ -35,6 +42,8 @@ export async function driveRun(
   const { local, environment } = options
   const show = follower(options.format, environment, () => systemClock.now())
   const over = Promise.withResolvers<RunState>()
+  // It may fail before anybody waits for it.
+  over.promise.catch(() => undefined)
   let mine: string | null = null
   const waiting: (readonly [RunState, readonly RunEvent[]])[] = []
   const seen = (state: RunState, events: readonly RunEvent[]): void => {
@@ -43,34 +52,36 @@ export async function driveRun(
     show.events(state, events)
     if (isTerminal(state.phase)) over.resolve(state)
   }
-  for (const note of options.notes) show.say(note)
+  for (const note of [options.executor.note, ...options.notes]) if (note !== null) show.say(note)
   const engine = await openEngine(
     local,
     options.values,
     {
       events: seen,
+      progress: message => show.say(message),
       trouble(code, message, run) {
         show.say(`warning ${code}: ${message}`)
-        if (code === 'INTERNAL_ERROR' && run === mine) over.reject(new Error(message))
+        if (code === 'INTERNAL_ERROR' && run === mine && run !== null) over.reject(new Error(message))
+        if (code === 'DATABASE_CORRUPT') over.reject(new StoreError(code, message))
+        if (code === 'NOT_OWNER' && run === mine) over.reject(takenOver(message))
       },
     },
     options.settings,
+    options.executor,
   )
-  const run = await begin(engine)
-  mine = run
-  for (const [state, events] of waiting.splice(0)) seen(state, events)
-  const stopListening = listenForSignals(engine, run, environment.user, text => show.say(text))
+  const began = begin(engine)
+  // From here on a signal cancels the run, even one that comes just before the run is known.
+  const stopListening = listenForSignals(engine, began, environment.user, text => show.say(text))
   try {
+    const run = await began
+    mine = run
+    for (const [state, events] of waiting.splice(0)) seen(state, events)
     const now = engine.stateOf(run) ?? (await loadRun(local.store, run))
     if (now !== null && isTerminal(now.phase)) over.resolve(now)
     else if (now !== null) show.events(now, [])
     const state = await over.promise
     show.end(state)
-    await settled(engine, run)
-    if (options.format === 'tree' || options.format === 'lines') {
-      const lines = await summaryLines(state, local.logs, painter(environment.color), masker(options.secrets))
-      process.stdout.write(`${lines.join('\n')}\n`)
-    }
+    await showEnd(state, local.logs, options)
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
@@ -81,10 +92,19 @@ export async function driveRun(
   }
 }
 
-/** Waits until the end of the run was cleaned up after. */
-async function settled(engine: Engine, run: string): Promise<void> {
-  while (engine.stateOf(run) !== null) await new Promise(resolve => setTimeout(resolve, 5))
-  await engine.cleaned()
+/** What a person reads when a run is over; nothing where a program reads. */
+export async function showEnd(
+  state: RunState,
+  logs: LogArchive,
+  options: Pick<DriveOptions, 'format' | 'environment' | 'secrets'>,
+): Promise<void> {
+  if (options.format !== 'tree' && options.format !== 'lines') return
+  const paint = painter(options.environment.color)
+  printLines(await summaryLines(state, logs, paint, masker(options.secrets)))
+}
+
+function takenOver(message: string): CommandError {
+  return new CommandError('NOT_OWNER', message, 'see what it does with: kontroler watch @last', EXIT.failed)
 }
 
 /** Replaces secret values in what is printed; very short ones would hide half of every text and are left. */
@@ -95,25 +115,38 @@ export function masker(secrets: readonly string[]): (text: string) => string {
 
 function listenForSignals(
   engine: Engine,
-  run: string,
+  began: Promise<string>,
   user: string,
   say: (text: string) => void,
 ): () => void {
   let times = 0
+  let over = false
+  const cancel = async (skipFinally: boolean): Promise<void> => {
+    try {
+      const run = await began
+      if (skipFinally) engine.hurry(run, 0)
+      await engine.request(run, { kind: 'cancel', by: user, skipFinally })
+      if (skipFinally) engine.hurry(run, 0)
+    } catch (error) {
+      say(`the run cannot be cancelled now: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
   const stop = (): void => {
     times += 1
+    if (times > 2) process.exit(EXIT.cancelled)
+    if (over) return
     if (times === 1) {
       say('cancelling: tasks get TERM, then KILL; press Ctrl-C again to kill them now')
-      void engine.request(run, { kind: 'cancel', by: user, skipFinally: false })
-    } else if (times === 2) {
+      void cancel(false)
+    } else {
       say('killing')
-      void engine
-        .request(run, { kind: 'cancel', by: user, skipFinally: true })
-        .then(() => engine.hurry(run, 0))
-      engine.hurry(run, 0)
-    } else process.exit(EXIT.cancelled)
+      void cancel(true)
+    }
   }
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const name of names) process.on(name, stop)
-  return () => names.forEach(name => process.off(name, stop))
+  // They stay: a signal while the process closes must not make a run that succeeded look killed.
+  return () => {
+    over = true
+  }
 }

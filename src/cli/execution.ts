@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { parseDuration } from '../core/dag/duration.ts'
 import type { EngineSettings } from '../engine/parts.ts'
+import { EXECUTOR_KINDS, type ExecutorKind } from './executor.ts'
 import { CommandError } from './exit.ts'
 import type { FollowFormat } from './follow.ts'
 import type { Environment } from './settings.ts'
@@ -12,6 +13,7 @@ export interface ExecutionOptions {
   readonly maxParallel?: string
   readonly pool?: readonly string[]
   readonly grace: string
+  readonly executor?: string
   readonly output?: FollowFormat
 }
 
@@ -20,7 +22,7 @@ const POLL_MS = 100
 export function executionOptions(
   options: ExecutionOptions,
   environment: Environment,
-): { readonly settings: EngineSettings; readonly format: FollowFormat } {
+): { readonly settings: EngineSettings; readonly format: FollowFormat; readonly kind: ExecutorKind } {
   const stopGraceMs = parseDuration(options.grace)
   if (stopGraceMs === null) {
     throw new CommandError(
@@ -37,12 +39,23 @@ export function executionOptions(
   return {
     settings: { maxParallel, pools, stopGraceMs, pollMs: POLL_MS },
     format: options.output ?? (environment.live ? 'tree' : 'lines'),
+    kind: executorKind(options.executor ?? environment.executor ?? 'auto'),
   }
 }
 
 /** Attempts at once when nobody said: tasks mostly wait, but a laptop must stay usable. */
 function defaultParallel(): number {
   return Math.max(4, availableParallelism() * 2)
+}
+
+function executorKind(text: string): ExecutorKind {
+  const found = EXECUTOR_KINDS.find(kind => kind === text)
+  if (found !== undefined) return found
+  throw new CommandError(
+    'BAD_OPTION',
+    `there is no executor ${text}`,
+    `use one of: ${EXECUTOR_KINDS.join(', ')}`,
+  )
 }
 
 function count(option: string, text: string): number {

@@ -1,8 +1,21 @@
+import type { ProblemCode } from '../core/problem-codes.ts'
 import type { RunPhase } from '../core/run/rows.ts'
 import type { ReasonCode } from '../core/run/reasons.ts'
+import type { StoreErrorCode } from '../ports/store.ts'
+import type { CommandCode } from './command-codes.ts'
 
-/** Exit codes of every command; scripts rely on them. */
-export const EXIT = { succeeded: 0, failed: 1, usage: 2, cancelled: 3, timedOut: 4 } as const
+/**
+ * Exit codes of every command; scripts rely on them. `interrupted` is Ctrl-C on a command that only looks: it says
+ * nothing about the run.
+ */
+export const EXIT = {
+  succeeded: 0,
+  failed: 1,
+  usage: 2,
+  cancelled: 3,
+  timedOut: 4,
+  interrupted: 130,
+} as const
 
 export function exitCodeOf(run: { readonly phase: RunPhase; readonly reason: ReasonCode | null }): number {
   if (run.phase === 'succeeded') return EXIT.succeeded
@@ -12,10 +25,10 @@ export function exitCodeOf(run: { readonly phase: RunPhase; readonly reason: Rea
 
 /** A command that cannot go on: what is wrong and what to do, for a person. */
 export class CommandError extends Error {
-  readonly code: string
+  readonly code: CommandCode | StoreErrorCode | ProblemCode
   readonly fix: string
   readonly exitCode: number
-  constructor(code: string, message: string, fix: string, exitCode: number = EXIT.usage) {
+  constructor(code: CommandError['code'], message: string, fix: string, exitCode: number = EXIT.usage) {
     super(message)
     this.name = 'CommandError'
     this.code = code

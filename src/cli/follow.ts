@@ -1,8 +1,9 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { RunEvent } from '../core/run/events.ts'
-import type { RunState } from '../core/run/state.ts'
+import { type RunState, isTerminal } from '../core/run/state.ts'
 import type { Environment } from './settings.ts'
 import { eventLines } from './show/lines.ts'
-import { painter } from './show/text.ts'
+import { painter, textWidth } from './show/text.ts'
 import { treeLines } from './show/tree.ts'
 
 /** How a run is shown while it goes: a tree that is redrawn, plain lines, or one JSON event a line. */
@@ -47,12 +48,22 @@ function plainLines(environment: Environment): Follower {
   }
 }
 
-/** Redraws at most every 80 ms; what was drawn last stays when the run is over. */
+const SHOW_CURSOR = '\u001b[?25h'
+const HIDE_CURSOR = '\u001b[?25l'
+/** Terminals that know it show a frame only when it is whole. */
+const FRAME_BEGIN = '\u001b[?2026h'
+const FRAME_END = '\u001b[?2026l'
+const FRAME_MS = 80
+/** Drawing costs a look at every task, so a huge run is drawn less often. */
+const HUGE_FRAME_MS = 500
+const HUGE_TASKS = 2_000
+
+/** Redraws a few times a second over what was drawn before; what was drawn last stays when the run is over. */
 class LiveTree implements Follower {
   readonly #environment: Environment
   readonly #now: () => number
   #state: RunState | null = null
-  #drawn = 0
+  #drawn: readonly string[] = []
   #frame = 0
   #timer: NodeJS.Timeout | null = null
 
@@ -63,40 +74,58 @@ class LiveTree implements Follower {
 
   events(state: RunState): void {
     this.#state = state
-    this.#timer ??= setInterval(() => this.#draw(), 80)
+    if (this.#timer !== null) return
+    // Whatever ends the process, the cursor comes back.
+    process.on('exit', showCursor)
+    process.stdout.write(HIDE_CURSOR)
+    const interval = state.tasks.length > HUGE_TASKS ? HUGE_FRAME_MS : FRAME_MS
+    this.#timer = setInterval(() => this.#draw([]), interval)
   }
 
   say(text: string): void {
-    this.#erase()
-    process.stdout.write(`${text}\n`)
-    this.#draw()
+    if (this.#state === null) process.stdout.write(`${text}\n`)
+    else this.#draw(text.split('\n'))
   }
 
   end(state: RunState | null): void {
-    if (this.#timer !== null) clearInterval(this.#timer)
-    this.#timer = null
     this.#state = state ?? this.#state
-    this.#draw()
-    process.stdout.write('\u001b[?25h')
+    if (this.#timer === null) return
+    clearInterval(this.#timer)
+    this.#timer = null
+    this.#draw([])
+    process.off('exit', showCursor)
+    showCursor()
   }
 
-  #draw(): void {
+  /** Each line is overwritten and its rest cleared, so that nothing is ever blank in between. */
+  #draw(before: readonly string[]): void {
     if (this.#state === null) return
     const { color, columns, rows } = this.#environment
     this.#frame += 1
-    const lines = treeLines(this.#state, this.#now(), {
+    const [headline, ...tree] = treeLines(this.#state, this.#now(), {
       paint: painter(color),
-      columns,
-      rows,
+      columns: columns - 1,
+      // One line for the cursor below, one for what a person types.
+      rows: rows - 2,
       frame: this.#frame,
     })
-    this.#erase()
-    process.stdout.write(`\u001b[?25l${lines.join('\n')}\n`)
-    this.#drawn = lines.length
+    // Of a run that is over, the summary below says what the headline would.
+    const lines = isTerminal(this.#state.phase) ? tree : [headline ?? '', ...tree]
+    const up = rowsOf(this.#drawn, columns)
+    const text = [...before, ...lines].map(line => `${line}\u001b[K\n`).join('')
+    process.stdout.write(`${FRAME_BEGIN}${up > 0 ? `\u001b[${up}A` : ''}\r${text}\u001b[J${FRAME_END}`)
+    this.#drawn = lines
   }
+}
 
-  #erase(): void {
-    if (this.#drawn > 0) process.stdout.write(`\u001b[${this.#drawn}A\u001b[0J`)
-    this.#drawn = 0
-  }
+/** How many rows lines take now: a window that became narrower has wrapped them. */
+function rowsOf(lines: readonly string[], columns: number): number {
+  return lines.reduce(
+    (rows, line) => rows + Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns)),
+    0,
+  )
+}
+
+const showCursor = (): void => {
+  process.stdout.write(SHOW_CURSOR)
 }

@@ -3,11 +3,18 @@ import { localProbe } from './local.ts'
 
 /** Unsettled runs whose engine is gone, oldest first. */
 export async function interruptedRuns(store: Store): Promise<readonly StoredRun[]> {
+  // Runs first: an engine that comes between the two readings is then known, and its run is not taken for left.
+  const runs = await store.unsettled()
   const engines = new Map((await store.engines()).map(engine => [engine.id, engine]))
-  return (await store.unsettled()).filter(({ owner }) => {
+  return runs.filter(({ owner }) => {
     const engine = owner === null ? undefined : engines.get(owner)
     return engine === undefined || !localProbe.isAlive(engine)
   })
+}
+
+/** Their ids, for lists that mark them. */
+export async function interruptedIds(store: Store): Promise<ReadonlySet<string>> {
+  return new Set((await interruptedRuns(store)).map(({ id }) => id))
 }
 
 /** One line a run, so that what a crash left open is not forgotten. */

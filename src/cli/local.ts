@@ -1,19 +1,11 @@
 import { mkdirSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
-import { compileExpression, compileTemplate, hasTemplate } from '../core/expression/cel.ts'
-import { Engine } from '../engine/engine.ts'
-import type { EngineSettings } from '../engine/parts.ts'
-import { createProcessExecutor } from '../executors/process/executor.ts'
-import { bootId, isAlive, processStart } from '../executors/process/processes.ts'
-import type { Observation } from '../ports/executor.ts'
+import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
-import type { EngineProbe, Notices } from '../ports/notices.ts'
-import type { ValueSource } from '../ports/secrets.ts'
+import type { EngineProbe } from '../ports/notices.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
 import { openSqliteStore } from '../stores/sqlite/open.ts'
-import { systemClock, systemIdentity } from './clock.ts'
 import { CommandError } from './exit.ts'
 
 /** The state directory, opened: what commands read, and what an engine of this process is built on. */
@@ -51,44 +43,10 @@ function makeDirectory(stateDir: string): void {
   }
 }
 
-/** An engine on the laptop: SQLite, processes, the real clock. */
-export async function openEngine(
-  local: Local,
-  values: ValueSource,
-  notices: Notices,
-  settings: EngineSettings,
-): Promise<Engine> {
-  // The executor needs somebody to tell, and the engine needs the executor.
-  const observers: ((observation: Observation) => void)[] = []
-  const executor = createProcessExecutor({
-    stateDir: local.stateDir,
-    observe: observation => observers.forEach(observe => observe(observation)),
-  })
-  const engine = new Engine({
-    store: local.store,
-    executor,
-    clock: systemClock,
-    identity: systemIdentity,
-    values,
-    language: { compileExpression, compileTemplate, hasTemplate },
-    probe: localProbe,
-    notices,
-    me: { id: systemIdentity.id(), ...thisProcess(), seenAt: systemClock.now() },
-    settings,
-  })
-  observers.push(observation => engine.observe(observation))
-  await engine.open()
-  return engine
-}
-
 /** On one machine the process table knows who lives; a state directory is not shared between machines. */
 export const localProbe: EngineProbe = {
   isAlive: engine =>
     isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
-}
-
-function thisProcess(): { pid: number; processStart: string; bootId: string; host: string } {
-  return { pid: process.pid, processStart: processStart(process.pid), bootId: bootId(), host: hostname() }
 }
 
 /** Whether an engine that lives drives this run. */
@@ -104,8 +62,8 @@ export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
  */
 export async function findRun(store: Store, text: string): Promise<StoredRun> {
   if (text === '@last') {
-    const [last] = (await store.runs({ limit: 1 })).items
-    if (last !== undefined) return last
+    const last = await newestRun(store)
+    if (last !== null) return last
     throw new CommandError('UNKNOWN_RUN', 'nothing has run yet', 'kontroler run FILE')
   }
   const found = await store.runsLike(text, 10)
@@ -122,6 +80,11 @@ export async function findRun(store: Store, text: string): Promise<StoredRun> {
     )
   }
   return only
+}
+
+/** The newest run that somebody asked for; runs that are tasks of others do not count. */
+async function newestRun(store: Store): Promise<StoredRun | null> {
+  return (await store.runs({ parentRun: null, limit: 1 })).items[0] ?? null
 }
 
 /** A typed failure of the world as a sentence and a way out. */

@@ -1,16 +1,27 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { StoreError } from '../ports/store.ts'
+import { acts, many, output } from './declare.ts'
 import { CommandError, EXIT } from './exit.ts'
-import { type Environment, environment } from './settings.ts'
+import { EXAMPLES } from './examples.ts'
+import { programName } from './program-name.ts'
+import { readCommands } from './reading.ts'
 import { VERSION } from './version.ts'
+
+/** This command drives runs: they come first, whether or not anybody still reads of them. */
+let driving = false
 
 /** Reads the command line, runs one command, sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`| head`) is no trouble.
+  // A reader that has seen enough (`| head`) is no trouble: what only shows ends, what drives a run goes on with it.
   process.stdout.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(0)
+    if (!driving && 'code' in error && error.code === 'EPIPE') process.exit(0)
   })
+  process.stderr.on('error', () => undefined)
   try {
+    // Words under completion may be anything, so they are not parsed.
+    if (argv[0] === '__complete') {
+      return await (await import('./commands/complete.ts')).complete(buildProgram(), argv.slice(1))
+    }
     await buildProgram().parseAsync(argv, { from: 'user' })
   } catch (error) {
     process.exitCode = await report(error, argv)
@@ -18,10 +29,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function report(error: unknown, argv: readonly string[]): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage
-  const known = error instanceof StoreError ? (await import('./local.ts')).storeTrouble(error) : error
-  if (!(known instanceof CommandError)) throw error
-  if (argv.includes('json')) {
+  const known = await knownTrouble(error, argv)
+  if (typeof known === 'number') return known
+  if (wantsJson(argv)) {
     process.stderr.write(`${JSON.stringify({ code: known.code, message: known.message, fix: known.fix })}\n`)
   } else if (known.message !== '') {
     process.stderr.write(
@@ -31,58 +41,97 @@ async function report(error: unknown, argv: readonly string[]): Promise<number> 
   return known.exitCode
 }
 
-/** What every command gets from the global options. */
-export function environmentOf(command: Command): Environment {
-  const options = command.optsWithGlobals<{ state?: string; color: boolean }>()
-  return environment(options.state, options.color)
+/** What went wrong as a sentence and a way out; a number when everything was said already. */
+async function knownTrouble(error: unknown, argv: readonly string[]): Promise<CommandError | number> {
+  if (error instanceof CommandError) return error
+  if (error instanceof StoreError) return (await import('./local.ts')).storeTrouble(error)
+  if (!(error instanceof CommanderError)) throw error
+  if (error.exitCode === 0) return EXIT.succeeded
+  if (error.code === 'commander.help') return EXIT.usage
+  return usageTrouble(error, argv)
 }
 
-/**
- * Wraps a command's work: its answer is the exit code. The commander hands over arguments, options and the command
- * untyped; each command's own signature says what it was declared with.
- */
-function acts<Given extends unknown[]>(
-  load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>,
-) {
-  return async (...all: unknown[]): Promise<void> => {
-    const command = all.pop() as Command
-    const work = await load()
-    process.exitCode = await work(environmentOf(command), ...(all as Given))
+/** `error: unknown option '--al'\n(Did you mean --all?)` in the words of all other errors. */
+function usageTrouble(error: CommanderError, argv: readonly string[]): CommandError {
+  const [, message = error.message, meant] =
+    /^(?:error: )?(.*?)\.?(?:\n\((Did you mean .*)\))?$/s.exec(error.message) ?? []
+  const help = `see kontroler ${[...commandIn(argv), '--help'].join(' ')}`
+  const fix = meant === undefined ? help : `${meant[0]?.toLowerCase()}${meant.slice(1)} ${help}`
+  const code = error.code === 'commander.unknownCommand' ? 'UNKNOWN_COMMAND' : 'BAD_OPTION'
+  return new CommandError(code, message, fix)
+}
+
+/** The words of the command line that name a command. */
+function commandIn(argv: readonly string[]): readonly string[] {
+  let command = buildProgram()
+  const words: string[] = []
+  for (const word of argv) {
+    const next = command.commands.find(candidate => candidate.name() === word)
+    if (next === undefined) continue
+    words.push(word)
+    command = next
   }
+  return words
 }
 
-const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
-const output = (...formats: string[]): Option =>
-  new Option('-o, --output <format>', 'output format').choices(formats)
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, at) => {
+    const value = /^(?:-o|--output)=?(.*)$/s.exec(word)?.[1]
+    return value === 'json' || (value === '' && argv[at + 1] === 'json')
+  })
+}
 
 /** The whole command line as data; the completion, the reference page and the tests read it too. */
 export function buildProgram(): Command {
-  const program = new Command('kontroler')
+  const program = new Command(programName())
     .description('Runs DAGs of tasks: on this machine now, in Kubernetes unchanged.')
     .version(VERSION, '-V, --version')
     .option('--state <dir>', 'state directory (default: $KONTROLER_STATE or .kontroler)')
     .option('--no-color', 'no colour, as with NO_COLOR or a pipe')
     .showSuggestionAfterError()
-    .showHelpAfterError('(see kontroler help)')
+    // Errors are told by `report`, like all others.
+    .configureOutput({ outputError: () => undefined })
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
   runCommands(program)
   readCommands(program)
   changeCommands(program)
+  completionCommands(program)
+  withExamples(program, [])
   return program
+}
+
+/** Every command shows how it is used. */
+function withExamples(command: Command, words: readonly string[]): void {
+  const examples = EXAMPLES[words.join(' ')] ?? []
+  if (examples.length > 0) {
+    const widest = Math.max(...examples.map(([text]) => text.length))
+    const lines = examples.map(([text, why]) => `  ${programName()} ${text.padEnd(widest)}  # ${why}`)
+    command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
+  }
+  for (const sub of command.commands) withExamples(sub, [...words, sub.name()])
 }
 
 function executing(command: Command): Command {
   return command
+    .hook('preAction', () => {
+      driving = true
+    })
     .option(
       '--secret <name/key=value>',
-      'value of a Secret (key "secret" when left out); may be repeated',
+      'value of a Secret (key "secret" when left out), or @FILE that holds it; may be repeated',
       many,
     )
     .option('--max-parallel <n>', 'most tasks at once')
     .option('--pool <name=n>', 'slots of a pool (default 1); may be repeated', many)
     .option('--grace <duration>', 'time between TERM and KILL when a task is stopped', '10s')
     .addOption(
-      new Option('--executor <kind>', 'what runs the tasks').choices(['auto', 'process']).default('auto'),
+      new Option('--executor <kind>', 'what runs the tasks (default: $KONTROLER_EXECUTOR or auto)').choices([
+        'auto',
+        'docker',
+        'podman',
+        'process',
+      ]),
     )
     .addOption(output('tree', 'lines', 'json', 'none'))
 }
@@ -104,19 +153,6 @@ function runCommands(program: Command): void {
     .description('a standing engine over a directory: schedules, DagRuns and interrupted runs')
     .argument('[dir]', 'directory with manifests', '.')
     .action(acts(async () => (await import('./commands/dev.ts')).dev))
-}
-
-function readCommands(program: Command): void {
-  const schedule = program.command('schedule').description('what schedules will do')
-  schedule
-    .command('preview')
-    .description('the coming ticks, as the scheduler itself will decide them')
-    .argument('<file|dag...>', 'files with DAGs, or names of DAGs in the state directory')
-    .option('--days <n>', 'how far to look', '30')
-    .option('--from <time>', 'from when on (default: now)')
-    .option('--limit <n>', 'most ticks of each DAG', '100')
-    .addOption(output('text', 'json'))
-    .action(acts(async () => (await import('./commands/schedule.ts')).schedulePreview))
 }
 
 function changeCommands(program: Command): void {
@@ -157,4 +193,12 @@ function changeCommands(program: Command): void {
     .option('-p, --parameter <name=value>', 'another value of a parameter', many)
     .option('--latest', 'use the newest version of the DAG, not that of the old run')
     .action(acts(async () => (await import('./commands/again.ts')).fork))
+}
+
+function completionCommands(program: Command): void {
+  program
+    .command('completion')
+    .description('a script that lets the shell complete commands, runs and tasks')
+    .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
+    .action(acts(async () => (await import('./commands/completion.ts')).completion))
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
@@ -12,7 +13,8 @@ import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
 import type { Environment } from './settings.ts'
 import { painter } from './show/text.ts'
 
-const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
+/** Colours of problems. */
+export const PROBLEM_STYLES = { error: 'red', warning: 'yellow', fix: 'green', excerpt: 'dim' } as const
 
 /** Everything that files say, and the texts to show problems in. */
 export interface Manifest extends Loaded {
@@ -68,7 +70,11 @@ export async function storeManifest(manifest: Manifest, store: Store, now: numbe
     const content = spec as unknown as Json
     await store.putDagTask(namespace, name, content, contentHash(content), now)
   }
-  for (const { dag, at } of manifest.dags) await store.putDag(dag, dagHash(dag), at.file, now)
+  for (const { dag, at } of manifest.dags) {
+    // Whole, since `resume` may be called from another directory.
+    const source = at.file === '-' ? '-' : resolve(at.file)
+    await store.putDag(dag, dagHash(dag), source, now)
+  }
 }
 
 /** Shows problems on standard error. True when there is an error among them. */
@@ -100,9 +106,20 @@ export function ignoredNotes(
     for (const sentence of ignores(task.work))
       notes.set(sentence, [...(notes.get(sentence) ?? []), task.name])
   }
-  return [...notes].map(([sentence, tasks]) => {
+  const ofDag = Object.entries(NOT_YET).flatMap(([field, sentence]) =>
+    field in dag.extra ? [`note: ${field} of DAG ${dag.name} ${sentence}`] : [],
+  )
+  const ofTasks = [...notes].map(([sentence, tasks]) => {
     const some =
       tasks.length > 4 ? `${tasks.slice(0, 3).join(', ')} and ${tasks.length - 3} more` : tasks.join(', ')
     return `note: ${sentence} (${some})`
   })
+  return [...ofDag, ...ofTasks]
+}
+
+/** Fields of a DAG that are read and checked, but that nothing acts on yet. */
+const NOT_YET: Readonly<Record<string, string>> = {
+  triggers: 'are not listened to yet: it starts by hand, on its schedules and by DagRuns',
+  webhook: 'is not called yet: nothing is sent',
+  retention: 'is not applied yet: all history is kept',
 }

@@ -1,15 +1,26 @@
-import { userInfo } from 'node:os'
-import { resolve } from 'node:path'
+import { homedir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { EnginePlaces } from '../executors/container/find.ts'
 
 /** What the environment says to the command line; the only place that reads it. */
 export interface Environment {
   readonly stateDir: string
   readonly color: boolean
+  /** Standard output is a terminal. */
+  readonly terminal: boolean
   /** A terminal that can be redrawn. */
   readonly live: boolean
+  /** Of the terminal, as it is now. */
   readonly columns: number
   readonly rows: number
   readonly user: string
+  /** `$KONTROLER_EXECUTOR`: what runs the tasks when no option says it; null when nothing does. */
+  readonly executor: string | null
+  readonly enginePlaces: EnginePlaces
+  /** `$KONTROLER_CONTAINER_NETWORK`, such as `none` or `host`; null for the container engine's own default. */
+  readonly containerNetwork: string | null
+  /** Where `docker login` and `podman login` keep credentials. */
+  readonly credentialFiles: readonly string[]
 }
 
 export function environment(stateDir: string | undefined, color: boolean): Environment {
@@ -18,10 +29,38 @@ export function environment(stateDir: string | undefined, color: boolean): Envir
   return {
     stateDir: resolve(stateDir ?? env['KONTROLER_STATE'] ?? '.kontroler'),
     color: color && tty && (env['NO_COLOR'] ?? '') === '',
+    terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',
-    columns: stdout.columns ?? 100,
-    rows: stdout.rows ?? 40,
+    get columns() {
+      return stdout.columns || 100
+    },
+    get rows() {
+      return stdout.rows || 40
+    },
     user: env['USER'] ?? userName(),
+    executor: env['KONTROLER_EXECUTOR'] || null,
+    ...containers(env),
+  }
+}
+
+function containers(
+  env: NodeJS.ProcessEnv,
+): Pick<Environment, 'enginePlaces' | 'containerNetwork' | 'credentialFiles'> {
+  const home = homedir()
+  const runtimeDir = env['XDG_RUNTIME_DIR'] || null
+  return {
+    enginePlaces: {
+      dockerHost: env['DOCKER_HOST'] || null,
+      containerHost: env['CONTAINER_HOST'] || null,
+      home,
+      runtimeDir,
+    },
+    containerNetwork: env['KONTROLER_CONTAINER_NETWORK'] || null,
+    credentialFiles: [
+      env['REGISTRY_AUTH_FILE'] ?? '',
+      runtimeDir === null ? '' : join(runtimeDir, 'containers/auth.json'),
+      join(env['DOCKER_CONFIG'] ?? join(home, '.docker'), 'config.json'),
+    ].filter(file => file !== ''),
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { SecretRef } from '../core/dag/dag.ts'
 import type { ValueSource } from '../ports/secrets.ts'
 import { CommandError } from './exit.ts'
@@ -19,7 +20,10 @@ export function valueSource(
   }
 }
 
-/** `NAME=value` (key `secret`) or `NAME/KEY=value`; a value `@FILE` is read by the caller. */
+/**
+ * `NAME=value` (key `secret`) or `NAME/KEY=value`. A value `@FILE` is what the file holds, without its last line break,
+ * so that a secret need not stand among arguments, which everybody on the machine can read; `@@` stands for a `@`.
+ */
 export function secretOptions(texts: readonly string[]): KeyedValues {
   const values = new Map<string, string>()
   for (const text of texts) {
@@ -29,13 +33,26 @@ export function secretOptions(texts: readonly string[]): KeyedValues {
       throw new CommandError(
         'BAD_OPTION',
         'a --secret was not understood',
-        'write --secret NAME=value or NAME/KEY=value',
+        'write --secret NAME=value, NAME/KEY=value or NAME/KEY=@FILE',
       )
     }
     const [, name = '', key = 'secret', value = ''] = match
-    values.set(`*/${name}/${key}`, value)
+    values.set(`*/${name}/${key}`, value.startsWith('@') ? secretIn(value.slice(1)) : value)
   }
   return values
+}
+
+function secretIn(file: string): string {
+  if (file.startsWith('@')) return file
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+  } catch {
+    throw new CommandError(
+      'BAD_OPTION',
+      `the file ${file} of a --secret cannot be read`,
+      'check the path; a secret that begins with @ is written with two',
+    )
+  }
 }
 
 /** `NAME=value` texts as pairs. */
@@ -48,6 +65,16 @@ export function assignments(option: string, texts: readonly string[]): ReadonlyM
     values.set(text.slice(0, at), text.slice(at + 1))
   }
   return values
+}
+
+/** The number that an option says: a whole one from 1 on. */
+export function wholeNumber(option: string, text: string, most = 999_999): number {
+  if (/^[1-9]\d{0,8}$/.test(text) && Number(text) <= most) return Number(text)
+  throw new CommandError(
+    'BAD_OPTION',
+    `${option} ${text} is not a number that fits`,
+    `give a whole number from 1 to ${most}`,
+  )
 }
 
 /** Every value, for masking. */

@@ -1,5 +1,7 @@
 /** Every bound of the engine, with its unit, in one place. */
 export const LIMITS = {
+  /** Characters in the name of a task, a DAG or a pool: a container name and a label value hold no more. */
+  nameLengthMax: 63,
   /** Tasks of one run, items of fan-outs included. */
   tasksPerRunMax: 100_000,
   /** Items of one fan-out. */

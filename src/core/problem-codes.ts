@@ -36,7 +36,7 @@ export const PROBLEM_CODES = {
   FIELD_RANGE: 'a number or the length of a list is out of range',
   FIELD_IGNORED: 'a field means nothing beside the others',
   NAME_INVALID: 'a name does not have the form that Kubernetes asks for',
-  DURATION_INVALID: 'a duration cannot be read, or is not longer than nothing',
+  DURATION_INVALID: 'a duration cannot be read, or is not longer than 0s',
   SECRET_NAME: 'a reference to a Secret or ConfigMap lacks its name or key',
   URL_INVALID: 'an address cannot be used',
   URL_SECRET: 'an address holds a password',
@@ -80,6 +80,7 @@ export const PROBLEM_CODES = {
   ENV_SOURCE: 'a variable needs exactly one source',
   OUTPUT_NAME: 'an output or form field cannot have that name',
   OUTPUT_DUPLICATE: 'an output is there twice',
+  QUANTITY_INVALID: 'an amount of a resource cannot be read',
   BACKOFF_ORDER: 'the longest delay of retries is shorter than the first',
   CONDITIONAL_EMPTY: 'retries are limited to exit codes, but none is named',
   EXIT_CODE_RANGE: 'no process ends with that exit code',
@@ -102,6 +103,7 @@ export const PROBLEM_CODES = {
   CEL_TOO_COMPLEX: 'an expression is longer or deeper than allowed',
   TEMPLATE_UNTERMINATED: 'a ${{ has no }} after it',
   EXPRESSION_ORDER: 'an expression looks at a task that may not have settled by then',
+  EXPRESSION_SECRET: 'an expression names a parameter that comes from a Secret',
   TEMPLATE_IN_SCRIPT: '`${{ }}` in a script would let data become code',
   TEMPLATE_NOT_HERE: '`${{ }}` is not rendered in this field',
   // the arrow language
@@ -121,10 +123,6 @@ export const PROBLEM_CODES = {
   NOT_WAITING: 'the approval does not wait for an answer now',
   UNKNOWN_FORM_FIELD: 'an answer has a field that the form does not ask for',
   FORM_FIELD_MISSING: 'an answer lacks a field that the form needs',
-  UNKNOWN_PARAMETER: 'a value is given for a parameter that the DAG does not declare',
-  DUPLICATE_PARAMETER: 'a parameter is given twice',
-  PARAMETER_MISSING: 'a parameter that has no default needs a value',
-  PARAMETER_NOT_ALLOWED: 'a value is not among those the parameter allows',
 } as const satisfies Readonly<Record<string, string>>
 
 export type ProblemCode = keyof typeof PROBLEM_CODES

@@ -1,7 +1,7 @@
 import type { Dag, EnvSource } from '../core/dag/dag.ts'
 import { LIMITS } from '../core/limits.ts'
 import type { Problem } from '../core/problem.ts'
-import { childOutcome, childRunId, childTriggerKey } from '../core/run/child.ts'
+import { childOutcome, childRunId, childRunName, childTriggerKey } from '../core/run/child.ts'
 import { createRun } from '../core/run/create.ts'
 import type { Outcome, RunCreated, RunEvent } from '../core/run/events.ts'
 import { type AttemptInputs, attemptInputs, childParameters } from '../core/run/inputs.ts'
@@ -24,9 +24,14 @@ export interface EffectsHost {
   readonly parts: EngineParts
   now(): number
   observe(observation: Observation): void
+  trouble(error: unknown, run: string): void
   submit(dag: Dag, created: RunCreated): Promise<void>
   adopt(run: string, owner: string | null): Promise<boolean>
   request(run: string, request: RunRequest): Promise<Problem | null>
+  hurry(run: string, graceMs: number): void
+  stateOf(run: string): RunState | null
+  /** Read this run from the store again, in a while: something could not be done for it now. */
+  later(run: string): void
 }
 
 /**
@@ -37,7 +42,6 @@ export class Effects {
   readonly #host: EffectsHost
   /** Runs that attempts of `dag` tasks wait for. */
   readonly #children = new Map<string, AttemptRef>()
-  readonly #cleaning = new Set<Promise<void>>()
 
   constructor(host: EffectsHost) {
     this.#host = host
@@ -56,7 +60,10 @@ export class Effects {
           this.#release(state, taskByKey(state, event.task), event.attempt)
           break
         case 'runSettled':
-          this.#runEnded(state)
+          // What cannot be read now is found by the next sweep.
+          this.childMoved(state.created.run).catch((error: unknown) =>
+            this.#host.trouble(error, state.created.run),
+          )
           break
         default:
       }
@@ -69,7 +76,8 @@ export class Effects {
       const task = taskAt(state, index)
       const attempt = lastAttempt(task)
       if (attempt === undefined) continue
-      void this.#ensure(state, task, attempt.phase === 'stopping' ? graceMs : null)
+      const work = this.#ensure(state, task, attempt.phase === 'stopping' ? graceMs : null)
+      work.catch((error: unknown) => this.#tryLater(state.created.run, error))
     }
   }
 
@@ -85,14 +93,29 @@ export class Effects {
     const waiting = this.#children.get(run)
     if (waiting === undefined) return
     const row = await this.#host.parts.store.run(run)
-    if (row === null || !isTerminal(row.phase)) return
+    if (row !== null && !isTerminal(row.phase)) return
     this.#children.delete(run)
-    this.#ended(waiting, childOutcome(row))
+    if (row !== null) return this.#ended(waiting, childOutcome(row))
+    this.#ended(waiting, failure('lost', 'LOST', `run ${run} was removed`))
   }
 
-  /** Settles when everything that finished runs left behind is gone. */
-  async cleaned(): Promise<void> {
-    await Promise.all(this.#cleaning)
+  /** Sees to it that what is waited for is driven by somebody and that its end was noticed. */
+  async lookAtChildren(): Promise<void> {
+    for (const [child, ref] of this.#children) {
+      if (this.#host.stateOf(ref.run) === null) this.#children.delete(child)
+      else await this.#lookAtChild(child)
+    }
+  }
+
+  /** Removes what a run leaves behind whose tasks have all settled. Trouble with it does not keep the run from ending. */
+  async tidy(state: RunState): Promise<void> {
+    const { run } = state.created
+    const { executor, notices } = this.#host.parts
+    try {
+      await executor.endRun(run, { removeWorkspace: state.dag.workspace !== null })
+    } catch (error) {
+      notices.trouble?.('CLEAN_UP_FAILED', `something of the run stays behind: ${String(error)}`, run)
+    }
   }
 
   async #ensure(state: RunState, task: TaskState, stopGraceMs: number | null): Promise<void> {
@@ -115,9 +138,16 @@ export class Effects {
         ? this.#startChild(state, task, ref)
         : this.#startContainer(state, task, ref)
     work.catch((error: unknown) => {
+      // The store's trouble is not the attempt's: it is started when the store can take it.
+      if (error instanceof StoreError) return this.#tryLater(ref.run, error)
       const message = error instanceof Error ? error.message : String(error)
       this.#ended(ref, failure('startError', 'START_ERROR', message))
     })
+  }
+
+  #tryLater(run: string, error: unknown): void {
+    this.#host.trouble(error, run)
+    this.#host.later(run)
   }
 
   async #startContainer(state: RunState, task: TaskState, ref: AttemptRef): Promise<void> {
@@ -192,7 +222,7 @@ export class Effects {
       const created = createRun(
         {
           run: child,
-          name: `${state.created.name}-${ref.task.replace(/[^a-z0-9-]/g, '-')}`,
+          name: childRunName(state.created.name, ref.task),
           dag: dag.dag,
           dagHash: dag.hash,
           parameters: parameters.value,
@@ -207,7 +237,8 @@ export class Effects {
         const message = created.problems.map(problem => problem.message).join('; ')
         return this.#ended(ref, failure('configError', 'CONFIG_ERROR', message))
       }
-      this.#children.set(child, ref)
+      // It may have been told to end while all this was read: what has not started never does.
+      if (!this.#mayStart(ref)) return this.#ended(ref, NOT_STARTED)
       await this.#host.submit(dag.dag, created.value).catch((error: unknown) => {
         if (!(error instanceof StoreError) || error.code !== 'DUPLICATE_RUN') throw error
       })
@@ -215,16 +246,26 @@ export class Effects {
     await this.#followChild(child, ref)
   }
 
-  /** The child is in the store: it is watched to its end, and driven here when nobody else drives it. */
+  #mayStart(ref: AttemptRef): boolean {
+    const state = this.#host.stateOf(ref.run)
+    const attempt = state === null ? undefined : lastAttempt(taskByKey(state, ref.task))
+    return attempt?.number === ref.attempt && attempt.phase !== 'stopping' && attempt.phase !== 'ended'
+  }
+
+  /** The child is in the store: it is watched to its end. */
   async #followChild(child: string, ref: AttemptRef): Promise<void> {
-    const { store, probe, me } = this.#host.parts
     this.#children.set(child, ref)
     this.#host.observe({ kind: 'running', ref, at: this.#host.now(), handle: { run: child } })
+    await this.#lookAtChild(child)
+  }
+
+  /** A child whose engine is dead, or let go of it, is driven here. */
+  async #lookAtChild(child: string): Promise<void> {
+    const { store, probe, me } = this.#host.parts
     const row = await store.run(child)
-    if (row === null) return
-    if (isTerminal(row.phase)) return await this.childMoved(child)
+    if (row === null || isTerminal(row.phase)) return await this.childMoved(child)
     const owner = (await store.engines()).find(({ id }) => id === row.owner)
-    if (row.owner !== me.id && (owner === undefined || !probe.isAlive(owner)))
+    if (row.owner === me.id || owner === undefined || !probe.isAlive(owner))
       await this.#host.adopt(child, row.owner)
   }
 
@@ -244,33 +285,23 @@ export class Effects {
     const ref = refOf(state, task)
     if (task.task.work.kind === 'container') return this.#host.parts.executor.stop(ref, graceMs)
     const child = childRunId(ref.run, ref.task, ref.attempt)
-    void this.#stopChild(child, ref).catch((error: unknown) => {
-      this.#host.parts.notices.trouble?.('INTERNAL_ERROR', String(error), ref.run)
-    })
+    const skipFinally = state.stop?.skipFinally ?? false
+    this.#stopChild(child, ref, skipFinally, graceMs).catch((error: unknown) =>
+      this.#tryLater(ref.run, error),
+    )
   }
 
-  async #stopChild(child: string, ref: AttemptRef): Promise<void> {
+  async #stopChild(child: string, ref: AttemptRef, skipFinally: boolean, graceMs: number): Promise<void> {
     const by = `run ${ref.run}`
-    const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally: false })
-    if (problem?.code === 'UNKNOWN_RUN')
-      this.#ended(ref, failure('cancelled', 'CANCELLED', 'it had not started'))
-    else await this.#followChild(child, ref)
+    const problem = await this.#host.request(child, { kind: 'cancel', by, skipFinally })
+    if (problem?.code === 'UNKNOWN_RUN') return this.#ended(ref, NOT_STARTED)
+    await this.#followChild(child, ref)
+    this.#host.hurry(child, graceMs)
   }
 
   #release(state: RunState, task: TaskState, attempt: number): void {
     if (task.task.work.kind !== 'container') return
     this.#host.parts.executor.release({ run: state.created.run, task: task.key, attempt })
-  }
-
-  #runEnded(state: RunState): void {
-    const { created } = state
-    const { executor, notices } = this.#host.parts
-    executor
-      .endRun(created.run, { removeWorkspace: state.dag.workspace !== null })
-      .catch((error: unknown) => {
-        notices.trouble?.('START_ERROR', `cleaning up after the run: ${String(error)}`, created.run)
-      })
-    void this.childMoved(created.run)
   }
 
   #ended(ref: AttemptRef, outcome: Outcome): void {
@@ -303,6 +334,8 @@ function missing(
 function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome {
   return { kind, reason, exitCode: null, signal: null, message, outputs: {} }
 }
+
+const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function refOf(state: RunState, task: TaskState): AttemptRef {
   return { run: state.created.run, task: task.key, attempt: task.attempts.length }

@@ -1,26 +1,22 @@
-import { admit } from '../core/admission/admit.ts'
 import type { Dag } from '../core/dag/dag.ts'
-import { LIMITS } from '../core/limits.ts'
 import type { Problem } from '../core/problem.ts'
-import { nextDeadline } from '../core/run/decide.ts'
-import type { ReusedTask, RunCreated } from '../core/run/events.ts'
-import { evolve } from '../core/run/evolve.ts'
-import { reuseEvents } from '../core/run/create.ts'
+import type { ReusedTask, RunCreated, RunEvent } from '../core/run/events.ts'
 import type { RunRequest } from '../core/run/requests.ts'
-import { readyPools } from '../core/run/starts.ts'
-import { type RunState, isTerminal, newRunState } from '../core/run/state.ts'
+import { type RunState, isTerminal } from '../core/run/state.ts'
 import { takeChangedRows } from '../core/run/to-rows.ts'
 import type { Observation } from '../ports/executor.ts'
 import { type Advance, type Append, StoreError } from '../ports/store.ts'
-import { type Driven, newDriven } from './driven.ts'
+import { type Driven, createAgain, newDriven, newlyCreated, setTimer } from './driven.ts'
 import { Effects } from './effects.ts'
-import { loadRun, requestStored } from './load.ts'
+import { loadRun, requestStored, takeOver } from './load.ts'
 import type { EngineParts } from './parts.ts'
+import { fillSlots, poolSize, waits } from './slots.ts'
 import { answerAll, step } from './step.ts'
+import { Teller } from './teller.ts'
+import { Watch } from './watch.ts'
 
 /** How long an engine waits before it tries again when the store could not take a write. */
 const STORE_RETRY_MS = 1_000
-const TIMER_MAX_MS = 2 ** 31 - 1
 
 /**
  * Drives runs: facts in, decisions appended, effects after the commit. It keeps nothing that the store does not have,
@@ -31,27 +27,30 @@ export class Engine {
   readonly #runs = new Map<string, Driven>()
   readonly #due = new Set<string>()
   readonly #effects: Effects
+  readonly #watch: Watch
+  readonly #teller: Teller
+  readonly #adopting = new Map<string, Promise<boolean>>()
   readonly #flights = new Set<Promise<void>>()
   #turnAsked = false
   #turning = false
   #closed = false
-  #mark: number | null = null
-  #feed = 0
-  #stopPolling: (() => void) | null = null
-  #lastBeat = 0
 
   constructor(parts: EngineParts) {
     this.parts = parts
     this.#effects = new Effects(this)
+    this.#teller = new Teller(parts)
+    this.#watch = new Watch({
+      parts,
+      now: () => this.now(),
+      heard: (run, version) => this.#heard(run, version),
+      caughtUp: () => this.#wakeWaiting(),
+      sweep: () => this.#sweep(),
+      track: work => this.#track(work),
+    })
   }
 
   async open(): Promise<void> {
-    const { store, me } = this.parts
-    await store.beat({ ...me, seenAt: this.now() })
-    this.#lastBeat = this.now()
-    this.#feed = await store.feedEnd()
-    this.#mark = await store.changeMark()
-    this.#pollLater()
+    await this.#watch.open()
   }
 
   now(): number {
@@ -69,7 +68,8 @@ export class Engine {
 
   /**
    * Creates a run and drives it. Settles when the creation is durable.
-   * @throws {StoreError} `DUPLICATE_RUN`: the same trigger key made a run already; see `existing`.
+   * @throws {StoreError} `DUPLICATE_RUN`: the same trigger key made a run already; see `existing`. Of a failing world:
+   *   nothing was created.
    */
   async submit(
     dag: Dag,
@@ -77,42 +77,44 @@ export class Engine {
     reused: readonly ReusedTask[] = [],
     advance: Advance | null = null,
   ): Promise<void> {
-    const state = newRunState(dag, created)
-    const driven = newDriven(state, 0, this.parts.settings.stopGraceMs)
-    driven.batch.push(created)
-    for (const event of reuseEvents(reused, created.at, LIMITS.tasksPerEventMax)) {
-      evolve(state, event)
-      driven.batch.push(event)
-    }
+    const { run } = created
+    if (this.#closed) throw closed()
+    if (this.#runs.has(run))
+      throw new StoreError('DUPLICATE_RUN', `run ${run} exists already`, { existing: run })
+    const driven = newlyCreated(dag, created, reused, this.parts.settings.stopGraceMs)
     driven.advance = advance
     const durable = new Promise<void>((resolve, reject) => {
       driven.created = { resolve, reject }
     })
-    this.#runs.set(created.run, driven)
-    this.wake(created.run)
+    this.#runs.set(run, driven)
+    this.wake(run)
     await durable
   }
 
-  /** Takes over a run whose engine is dead or has let go of it. False when somebody else was faster. */
+  /**
+   * Takes over a run whose engine is dead or has let go of it. False when somebody else was faster, or it has settled.
+   *
+   * @param owner  Who was seen to own it, by the same look that found that engine dead: nobody else loses it.
+   */
   async adopt(run: string, owner: string | null): Promise<boolean> {
-    const { store, me } = this.parts
     if (this.#runs.has(run)) return true
-    if (!(await store.claim(run, owner, me.id))) return false
-    const state = await loadRun(this.parts.store, run)
-    if (state === null || isTerminal(state.phase)) return false
-    const driven = newDriven(state, state.version, this.parts.settings.stopGraceMs)
-    this.#runs.set(run, driven)
-    this.#effects.again(state, driven.graceMs)
-    this.wake(run)
-    return true
+    const under = this.#adopting.get(run)
+    if (under !== undefined) return await under
+    const work = this.#adopt(run, owner).finally(() => this.#adopting.delete(run))
+    this.#adopting.set(run, work)
+    this.#track(work.then(nothing, nothing))
+    return await work
   }
 
-  /** Passes on what a person wants. Works for runs of other engines too. Null when it was done. */
+  /**
+   * Passes on what a person wants. Works for runs of other engines too. Null when it was done.
+   * @throws {StoreError} The store could not take it.
+   */
   async request(run: string, request: RunRequest): Promise<Problem | null> {
     const driven = this.#runs.get(run)
-    if (driven !== undefined) {
-      return await new Promise(resolve => {
-        driven.inbox.push({ kind: 'request', request, answered: resolve })
+    if (driven !== undefined && !this.#closed) {
+      return await new Promise((resolve, reject) => {
+        driven.inbox.push({ kind: 'request', request, answered: resolve, failed: reject })
         this.wake(run)
       })
     }
@@ -127,16 +129,15 @@ export class Engine {
     this.#effects.stopAgain(driven.state, graceMs)
   }
 
-  /** Settles when what finished runs left behind has been removed. */
-  async cleaned(): Promise<void> {
-    await this.#effects.cleaned()
-  }
-
   observe(observation: Observation): void {
     const driven = this.#runs.get(observation.ref.run)
     if (driven === undefined || this.#closed) return
     driven.inbox.push({ kind: 'observation', observation })
     this.wake(observation.ref.run)
+  }
+
+  trouble(error: unknown, run: string | null): void {
+    this.#teller.trouble(error, run)
   }
 
   /** Look at this run again, soon. */
@@ -146,23 +147,46 @@ export class Engine {
     this.#turnAsked = true
     this.parts.clock.soon(() => {
       this.#turnAsked = false
-      void this.#turn()
+      this.#track(this.#turn())
+    })
+  }
+
+  /** Read this run from the store again, in a while: something could not be done for it now. */
+  later(run: string): void {
+    const driven = this.#runs.get(run)
+    if (driven === undefined || this.#closed) return
+    driven.retry ??= this.parts.clock.after(STORE_RETRY_MS, () => {
+      driven.retry = null
+      driven.stale = true
+      this.wake(run)
     })
   }
 
   /** Lets go of every run and stops; what runs goes on running and can be adopted. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#stopPolling?.()
-    await Promise.allSettled(this.#flights)
+    this.#watch.close()
     const { store, me, executor } = this.parts
-    for (const [run, driven] of this.#runs) {
-      driven.timer?.()
-      await store.claim(run, me.id, null).catch(() => false)
+    while (this.#flights.size > 0) await Promise.allSettled(this.#flights)
+    for (const driven of this.#runs.values()) {
+      this.#forget(driven)
+      await store.claim(driven.state.created.run, me.id, null).catch(() => false)
     }
-    this.#runs.clear()
+    while (this.#flights.size > 0) await Promise.allSettled(this.#flights)
     await store.removeEngine(me.id).catch(() => undefined)
     await executor.close()
+  }
+
+  async #adopt(run: string, owner: string | null): Promise<boolean> {
+    const state = this.#closed ? null : await takeOver(this.parts, run, owner)
+    if (state === null) return false
+    const driven = newDriven(state, state.version, this.parts.settings.stopGraceMs)
+    this.#runs.set(run, driven)
+    // Closing may have come between; then it is given back there.
+    if (this.#closed) return false
+    this.#effects.again(state, driven.graceMs)
+    this.wake(run)
+    return true
   }
 
   async #turn(): Promise<void> {
@@ -175,52 +199,31 @@ export class Engine {
       for (const driven of due) {
         if (driven.busy) this.#due.add(driven.state.created.run)
         else if (driven.stale) this.#track(this.#reload(driven))
-        else if (this.#guard(driven, () => step(driven, this.now(), this.parts.language))) idle.push(driven)
+        else {
+          const bug = step(driven, Math.max(this.now(), driven.passed), this.parts.language)
+          if (bug === null) idle.push(driven)
+          else this.#letGo(driven, bug.error)
+        }
       }
-      await this.#start(idle)
-      for (const driven of idle) {
+      // Slots go to the runs that were looked at, and to those that waited for what these have freed.
+      const started = await fillSlots(this.#runs, this.parts, error => {
+        this.#teller.trouble(error, null)
+        for (const [run, driven] of this.#runs) if (waits(driven)) this.later(run)
+      })
+      if (this.#closed) return
+      for (const driven of new Set([...idle, ...started])) {
         if (driven.batch.length > 0) this.#track(this.#append(driven))
         else {
           answerAll(driven)
-          this.#arm(driven)
+          if (driven.atEnd) this.#track(this.#tidy(driven))
+          else this.#arm(driven)
         }
       }
-    } catch (error) {
-      this.#trouble(error, null)
     } finally {
       this.#turning = false
     }
-    const waiting = [...this.#due].some(run => this.#runs.get(run)?.busy === false)
-    if (waiting) this.wake([...this.#due][0] ?? '')
-  }
-
-  /** Gives free slots to the runs that were looked at, and to those that waited for the slots they freed. */
-  async #start(idle: readonly Driven[]): Promise<void> {
-    const ready = [...this.#runs.values()].filter(
-      driven => !driven.busy && !driven.stale && readyPools(driven.state).length > 0,
-    )
-    if (ready.length === 0) return
-    const pools = await this.#poolRoom(ready)
-    const used = [...this.#runs.values()].reduce((sum, { state }) => sum + state.work.slots, 0)
-    const room = { slots: this.parts.settings.maxParallel - used, pools }
-    const states = new Map(ready.filter(driven => !driven.busy).map(driven => [driven.state, driven]))
-    for (const [state, events] of admit([...states.keys()], this.now(), room)) {
-      const driven = states.get(state)
-      if (driven === undefined) continue
-      driven.batch.push(...events)
-      if (!idle.includes(driven)) this.#track(this.#append(driven))
-    }
-  }
-
-  async #poolRoom(ready: readonly Driven[]): Promise<Map<string, number>> {
-    const names = new Set(ready.flatMap(({ state }) => readyPools(state)).filter(name => name !== ''))
-    if (names.size === 0) return new Map()
-    const use = await this.parts.store.poolUse()
-    return new Map([...names].map(name => [name, this.#poolSize(name) - (use.get(name) ?? 0)]))
-  }
-
-  #poolSize(name: string): number {
-    return this.parts.settings.pools.get(name) ?? LIMITS.poolSizeDefault
+    const waiting = [...this.#due].find(run => this.#runs.get(run)?.busy === false)
+    if (waiting !== undefined) this.wake(waiting)
   }
 
   async #append(driven: Driven): Promise<void> {
@@ -232,53 +235,65 @@ export class Engine {
     driven.busy = true
     const rows = takeChangedRows(state)
     const pools = new Map(
-      rows.attempts.flatMap(({ pool }) => (pool === null ? [] : [[pool, this.#poolSize(pool)] as const])),
+      rows.attempts.flatMap(({ pool }) =>
+        pool === null ? [] : [[pool, poolSize(this.parts, pool)] as const],
+      ),
     )
     const append: Append = { run, version: driven.stored, events, rows, engine: me.id, pools }
     try {
       await store.append(driven.advance === null ? append : { ...append, advance: driven.advance })
-      driven.stored += events.length
-      driven.advance = null
-      driven.busy = false
-      driven.created?.resolve()
-      driven.created = null
-      answerAll(driven)
     } catch (error) {
-      await this.#appendFailed(driven, error)
+      this.#appendFailed(driven, events, error)
       return
     }
-    this.parts.notices.events?.(state, events)
+    driven.stored += events.length
+    driven.advance = null
+    driven.busy = false
+    // Somebody wrote behind what was just written.
+    if (driven.heard > driven.stored) driven.stale = true
+    driven.created?.resolve()
+    driven.created = null
+    answerAll(driven)
+    this.#teller.over(run)
+    this.#teller.facts(state, events)
     this.#effects.after(state, events, driven.graceMs)
-    if (isTerminal(state.phase)) this.#forget(run)
-    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale) this.wake(run)
+    if (isTerminal(state.phase)) this.#forget(driven)
+    else if (this.#due.has(run) || driven.inbox.length > 0 || driven.stale || driven.atEnd) this.wake(run)
     else this.#arm(driven)
     // A freed slot may be what another run waits for.
     if (events.some(({ type }) => type === 'attemptEnded')) this.#wakeWaiting()
   }
 
-  async #appendFailed(driven: Driven, error: unknown): Promise<void> {
+  async #tidy(driven: Driven): Promise<void> {
+    driven.busy = true
+    await this.#effects.tidy(driven.state)
+    driven.busy = false
+    driven.tidied = true
+    if (driven.heard > driven.stored) driven.stale = true
+    this.wake(driven.state.created.run)
+  }
+
+  #appendFailed(driven: Driven, events: readonly RunEvent[], error: unknown): void {
     const run = driven.state.created.run
     const code = error instanceof StoreError ? error.code : null
     if (driven.created !== null) {
-      driven.created.reject(error)
-      this.#forget(run)
-      return
+      if (code !== 'POOL_FULL') return this.#forget(driven, error)
+      // The run itself is welcome; what it would have started at once has to wait.
+      createAgain(driven, events)
+      return this.wake(run)
     }
-    if (code === 'NOT_OWNER' || code === 'TERMINAL' || code === null) {
-      this.#trouble(error, run)
-      this.#forget(run)
-      return
+    if (code === 'NOT_OWNER' || code === 'TERMINAL') {
+      this.#forget(driven)
+      return this.#teller.trouble(error, run)
     }
+    if (code === null) return this.#letGo(driven, error)
     // What was decided is not true: look at the log again and decide anew.
     driven.stale = true
     driven.busy = false
     driven.inbox.unshift(...driven.unanswered.splice(0))
-    if (code === 'VERSION_CONFLICT' || code === 'POOL_FULL') {
-      this.wake(run)
-      return
-    }
-    this.#trouble(error, run)
-    this.parts.clock.after(STORE_RETRY_MS, () => this.wake(run))
+    if (code === 'VERSION_CONFLICT' || code === 'POOL_FULL') return this.wake(run)
+    this.#teller.trouble(error, run)
+    this.later(run)
   }
 
   async #reload(driven: Driven): Promise<void> {
@@ -286,103 +301,94 @@ export class Engine {
     driven.busy = true
     try {
       const state = await loadRun(this.parts.store, run)
-      if (state === null) return this.#forget(run)
-      const seen = driven.stored
-      const events = state.version > seen ? await this.parts.store.events(run, seen) : []
+      if (state === null) return this.#forget(driven)
+      const events = state.version > driven.stored ? await this.parts.store.events(run, driven.stored) : []
       driven.state = state
       driven.stored = state.version
-      driven.stale = false
+      driven.stale = driven.heard > state.version
       driven.busy = false
-      if (events.length > 0) this.parts.notices.events?.(state, events)
-      if (isTerminal(state.phase)) return this.#forget(run)
+      // Others may have written between the two readings; the next one tells of it.
+      if (events.length > 0) this.#teller.facts(state, events)
+      if (isTerminal(state.phase)) return this.#forget(driven)
       this.#effects.again(state, driven.graceMs)
       this.wake(run)
     } catch (error) {
       driven.busy = false
-      this.#trouble(error, run)
-      this.parts.clock.after(STORE_RETRY_MS, () => this.wake(run))
+      if (!(error instanceof StoreError)) return this.#letGo(driven, error)
+      this.#teller.trouble(error, run)
+      this.later(run)
     }
   }
 
-  /** A bug in the core stops the run it shows in, and nothing else. */
-  #guard(driven: Driven, step: () => void): boolean {
-    try {
-      step()
-      return true
-    } catch (error) {
-      const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.parts.notices.trouble?.('INTERNAL_ERROR', message, driven.state.created.run)
-      this.#forget(driven.state.created.run)
-      return false
-    }
+  /** This engine cannot drive the run; another may, perhaps of another version. */
+  #letGo(driven: Driven, error: unknown): void {
+    const { run } = driven.state.created
+    this.#forget(driven, error)
+    const { store, me } = this.parts
+    this.#track(store.claim(run, me.id, null).then(() => this.#teller.trouble(error, run)))
   }
 
-  #forget(run: string): void {
-    const driven = this.#runs.get(run)
-    driven?.timer?.()
-    for (const incoming of [...(driven?.unanswered ?? []), ...(driven?.inbox ?? [])]) {
+  /** Whoever still waits for an answer gets it from the store. */
+  #forget(driven: Driven, error: unknown = closed()): void {
+    const { run } = driven.state.created
+    driven.timer?.callOff()
+    driven.retry?.()
+    if (this.#runs.get(run) === driven) {
+      this.#runs.delete(run)
+      this.#due.delete(run)
+    }
+    driven.created?.reject(error)
+    driven.created = null
+    for (const incoming of [...driven.unanswered.splice(0), ...driven.inbox.splice(0)]) {
       if (incoming.kind === 'request')
-        void this.request(run, incoming.request).then(problem => incoming.answered(problem))
+        this.#track(this.request(run, incoming.request).then(incoming.answered, incoming.failed))
     }
-    this.#runs.delete(run)
-    this.#due.delete(run)
+    this.#wakeWaiting()
   }
 
   #arm(driven: Driven): void {
-    driven.timer?.()
-    driven.timer = null
-    const at = nextDeadline(driven.state)
-    if (at === null || this.#closed) return
-    const delayMs = Math.min(Math.max(0, at - this.now()), TIMER_MAX_MS)
-    driven.timer = this.parts.clock.after(delayMs, () => this.wake(driven.state.created.run))
+    if (!this.#closed) setTimer(driven, this.parts.clock, () => this.wake(driven.state.created.run))
   }
 
   #wakeWaiting(): void {
-    for (const [run, driven] of this.#runs) if (readyPools(driven.state).length > 0) this.wake(run)
+    for (const [run, driven] of this.#runs) if (waits(driven)) this.wake(run)
   }
 
   #track(work: Promise<void>): void {
     const flight = work
-      .catch((error: unknown) => this.#trouble(error, null))
+      .catch((error: unknown) => this.#teller.trouble(error, null))
       .finally(() => this.#flights.delete(flight))
     this.#flights.add(flight)
   }
 
-  #trouble(error: unknown, run: string | null): void {
-    const code = error instanceof StoreError ? error.code : 'INTERNAL_ERROR'
-    this.parts.notices.trouble?.(code, error instanceof Error ? error.message : String(error), run)
-  }
-
-  #pollLater(): void {
-    if (this.#closed) return
-    this.#stopPolling = this.parts.clock.after(this.parts.settings.pollMs, () => {
-      this.#track(this.#poll().finally(() => this.#pollLater()))
-    })
-  }
-
-  /** Other processes leave their notices in the feed; a change of the mark says that it is worth reading. */
-  async #poll(): Promise<void> {
-    const { store, me } = this.parts
-    if (this.now() - this.#lastBeat > 5_000) {
-      this.#lastBeat = this.now()
-      await store.beat({ ...me, seenAt: this.now() })
-    }
-    const mark = await store.changeMark()
-    if (mark === this.#mark) return
-    this.#mark = mark
-    for (;;) {
-      const entries = await store.feed(this.#feed, 1_000)
-      for (const { run, version, seq } of entries) {
-        this.#feed = seq
-        const driven = this.#runs.get(run)
-        if (driven !== undefined && !driven.busy && version > driven.stored) {
-          driven.stale = true
-          this.wake(run)
-        }
-        await this.#effects.childMoved(run)
+  async #heard(run: string, version: number): Promise<void> {
+    const driven = this.#runs.get(run)
+    if (driven !== undefined && version > driven.heard) {
+      driven.heard = version
+      if (!driven.busy && version > driven.stored) {
+        driven.stale = true
+        this.wake(run)
       }
-      if (entries.length < 1_000) break
     }
-    this.#wakeWaiting()
+    await this.#effects.childMoved(run)
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, me } = this.parts
+    for (const { id, version } of await store.unsettled(me.id)) {
+      if (this.#closed) return
+      const driven = this.#runs.get(id)
+      if (driven === undefined) await this.adopt(id, me.id)
+      else {
+        await this.#heard(id, version)
+        // Timers do not count the time that a machine slept, nor that somebody set the clock forward.
+        if ((driven.timer?.at ?? Number.POSITIVE_INFINITY) <= this.now()) this.wake(id)
+      }
+    }
+    await this.#effects.lookAtChildren()
   }
 }
+
+const closed = (): StoreError => new StoreError('DATABASE_UNAVAILABLE', 'the engine has stopped')
+
+const nothing = (): void => undefined

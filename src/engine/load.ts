@@ -1,9 +1,10 @@
 import type { Problem } from '../core/problem.ts'
 import { evolve, replay } from '../core/run/evolve.ts'
 import { type RunRequest, answer } from '../core/run/requests.ts'
-import type { RunState } from '../core/run/state.ts'
+import { type RunState, isTerminal } from '../core/run/state.ts'
 import { takeChangedRows } from '../core/run/to-rows.ts'
 import { type Store, StoreError } from '../ports/store.ts'
+import type { EngineParts } from './parts.ts'
 
 /** Reads a run from its log. Null when there is none. */
 export async function loadRun(store: Store, run: string): Promise<RunState | null> {
@@ -16,6 +17,29 @@ export async function loadRun(store: Store, run: string): Promise<RunState | nul
   const state = replay(stored.dag, events)
   state.work.changed.clear()
   return state
+}
+
+/**
+ * Makes this engine the owner of a run and reads it. Null when somebody else was faster, or nothing is left to do.
+ *
+ * @param owner  Who owned it when that engine was found dead.
+ */
+export async function takeOver(
+  { store, me }: EngineParts,
+  run: string,
+  owner: string | null,
+): Promise<RunState | null> {
+  if (!(await store.claim(run, owner, me.id))) return null
+  try {
+    const state = await loadRun(store, run)
+    if (state !== null && !isTerminal(state.phase)) return state
+  } catch (error) {
+    // Owned by an engine that lives and does not drive it, nobody else would ever take it.
+    await store.claim(run, me.id, null).catch(() => false)
+    throw error
+  }
+  await store.claim(run, me.id, null)
+  return null
 }
 
 /**
@@ -49,7 +73,10 @@ export async function requestStored(
       await store.append({ ...append, engine: null, pools: new Map() })
       return null
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== 'VERSION_CONFLICT') throw error
+      // Somebody was faster, perhaps with the end of the run: the next look says so.
+      if (!(error instanceof StoreError) || !FASTER.has(error.code)) throw error
     }
   }
 }
+
+const FASTER: ReadonlySet<string> = new Set(['VERSION_CONFLICT', 'TERMINAL'])

@@ -42,22 +42,26 @@ export class Scheduler {
   /**
    * From now on these DAGs are looked after. Ticks up to now are decided by what was in force until now, so that a
    * changed schedule does not bring up ticks from before it existed.
+   *
+   * @param keep  Makes the new versions durable: no run may be of a version that is not in the store, and until then
+   *              the store still tells what was in force.
    */
-  async replace(dags: readonly ScheduledDag[]): Promise<void> {
+  async replace(dags: readonly ScheduledDag[], keep: () => Promise<void>): Promise<void> {
     await this.look()
     const { store } = this.#engine.parts
     const now = this.#engine.now()
     for (const { dag } of dags) {
-      const before = (await store.dag(dag.namespace, dag.name))?.dag
+      const before = await store.dag(dag.namespace, dag.name)
       const mark = await store.highWater(dag.namespace, dag.name)
-      if (before === undefined || mark === null || sameTimes(before, dag)) continue
+      if (before === null || mark === null || sameTimes(before.dag, dag)) continue
       if (
         !this.#dags.some(({ dag: { namespace, name } }) => namespace === dag.namespace && name === dag.name)
       ) {
-        await this.#lookAt({ dag: before, hash: '' }, now)
+        await this.#lookAt(before, now)
       }
       await store.advance({ namespace: dag.namespace, dag: dag.name, highWater: now, skips: [] })
     }
+    await keep()
     this.#dags = dags
   }
 
@@ -101,7 +105,7 @@ export class Scheduler {
   /** Trouble with one DAG does not hold up the others. */
   async #lookAt(scheduled: ScheduledDag, now: number): Promise<number | null> {
     const { namespace, name } = scheduled.dag
-    const { store, notices } = this.#engine.parts
+    const { store } = this.#engine.parts
     try {
       const open = await this.#openRuns(scheduled.dag)
       await this.#startQueued(open)
@@ -112,10 +116,9 @@ export class Scheduler {
       await this.#write(scheduled, answer, highWater, now)
       return answer.nextWake
     } catch (error) {
-      const code = error instanceof StoreError ? error.code : 'INTERNAL_ERROR'
-      notices.trouble?.(
-        code,
-        `schedule of ${name}: ${error instanceof Error ? error.message : String(error)}`,
+      const known = error instanceof StoreError
+      this.#engine.trouble(
+        known ? new StoreError(error.code, `schedule of ${name}: ${error.message}`) : error,
         null,
       )
       return now + 1_000
@@ -123,13 +126,16 @@ export class Scheduler {
   }
 
   async #openRuns(dag: Dag): Promise<readonly StoredRun[]> {
-    const query = {
-      namespace: dag.namespace,
-      dag: dag.name,
-      phases: ['queued', 'running', 'paused'] as const,
-      limit: 500,
+    const { namespace, name } = dag
+    const phases = ['queued', 'running', 'paused'] as const
+    const open: StoredRun[] = []
+    for (let after: string | null = ''; after !== null; ) {
+      const query = { namespace, dag: name, phases, limit: 500 }
+      const page = await this.#engine.parts.store.runs(after === '' ? query : { ...query, after })
+      open.push(...page.items)
+      after = page.next
     }
-    return (await this.#engine.parts.store.runs(query)).items
+    return open
   }
 
   /** `Queue`: the oldest waiting run begins once nothing before it is left. */

@@ -7,8 +7,26 @@ import { answer } from '../core/run/requests.ts'
 import type { Observation } from '../ports/executor.ts'
 import type { Driven } from './driven.ts'
 
-/** Everything that follows from what came in for a run, until nothing more does. Facts go to `batch`. */
-export function step(driven: Driven, now: number, language: ExpressionLanguage): void {
+/**
+ * Everything that follows from what came in for a run, until nothing more does. Facts go to `batch`.
+ *
+ * @returns  A bug that showed, if one did: it stops the run it shows in, and nothing else.
+ */
+export function step(
+  driven: Driven,
+  now: number,
+  language: ExpressionLanguage,
+): { readonly error: unknown } | null {
+  try {
+    takeSteps(driven, now, language)
+    return null
+  } catch (error) {
+    return { error }
+  }
+}
+
+function takeSteps(driven: Driven, now: number, language: ExpressionLanguage): void {
+  driven.atEnd = false
   for (const incoming of driven.inbox.splice(0)) {
     if (incoming.kind === 'observation') {
       add(driven, observed(driven, incoming.observation, now))
@@ -23,6 +41,9 @@ export function step(driven: Driven, now: number, language: ExpressionLanguage):
   for (;;) {
     const events = decide(driven.state, now, language)
     if (events.length === 0) return
+    // Nothing else is left to be decided, and asking again gives the same.
+    driven.atEnd = events[0]?.type === 'runSettled'
+    if (driven.atEnd && !driven.tidied) return
     add(driven, events)
   }
 }

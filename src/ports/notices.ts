@@ -5,6 +5,8 @@ import type { RunState } from '../core/run/state.ts'
 export interface Notices {
   /** Facts that were appended by this engine, or seen to have been appended by another. */
   events?(state: RunState, events: readonly RunEvent[]): void
+  /** Something takes its time and is on its way, such as an image; a sentence for people, not durable. */
+  progress?(message: string, run: string | null): void
   /** The world failed; the engine goes on and tries again. `code` is stable. */
   trouble?(code: string, message: string, run: string | null): void
 }

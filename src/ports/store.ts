@@ -163,7 +163,8 @@ export interface RunQuery {
   readonly labels?: Readonly<Record<string, string>>
   readonly createdFrom?: number
   readonly createdBefore?: number
-  readonly parentRun?: string
+  /** Only runs that are tasks of this run; null: only runs that are a task of none. */
+  readonly parentRun?: string | null
   /** 1..500, default 50. Newest first. */
   readonly limit?: number
   /** `next` of the page before. */
@@ -198,21 +199,25 @@ export interface FeedEntry {
   readonly version: number
 }
 
-export type StoreErrorCode =
-  | 'VERSION_CONFLICT'
-  | 'DUPLICATE_RUN'
-  | 'POOL_FULL'
-  | 'NOT_OWNER'
-  | 'TERMINAL'
-  | 'DISK_FULL'
-  | 'READ_ONLY'
-  | 'DATABASE_CORRUPT'
-  | 'UNSUPPORTED_FILESYSTEM'
-  | 'SCHEMA_TOO_NEW'
-  | 'SCHEMA_CHANGED'
-  | 'DATABASE_BUSY'
-  | 'DATABASE_UNAVAILABLE'
-  | 'BAD_CURSOR'
+/** What can fail below the store. Codes are stable; scripts look at them. */
+export const STORE_CODES = {
+  VERSION_CONFLICT: 'another engine wrote first; nothing was written',
+  DUPLICATE_RUN: 'the run is there already',
+  POOL_FULL: 'a pool has no slot left for what would have started',
+  NOT_OWNER: 'another engine drives the run now',
+  TERMINAL: 'the run has ended, and what has ended never changes',
+  DISK_FULL: 'the disk of the state directory is full; nothing that was recorded is lost',
+  READ_ONLY: 'the state directory can be read but not written',
+  DATABASE_CORRUPT: 'the database is damaged',
+  UNSUPPORTED_FILESYSTEM: 'the state directory is on a network file system, where SQLite is not safe',
+  SCHEMA_TOO_NEW: 'the database was written by a newer version',
+  SCHEMA_CHANGED: 'a migration that the database has seen is not the one known here',
+  DATABASE_BUSY: 'another process holds the database for too long',
+  DATABASE_UNAVAILABLE: 'the database cannot be reached',
+  BAD_CURSOR: 'the place in a list to go on from is not one that was given out',
+} as const satisfies Readonly<Record<string, string>>
+
+export type StoreErrorCode = keyof typeof STORE_CODES
 
 /** A failing world below the store, with a stable code. */
 export class StoreError extends Error {

@@ -1,6 +1,6 @@
 import type { Problem } from '../core/problem.ts'
 import type { Json } from '../core/json.ts'
-import { didYouMean } from '../core/dag/did-you-mean.ts'
+import { nearest } from '../core/nearest.ts'
 import { checkMetadata } from './check/metadata.ts'
 import { checkNoTemplates } from './check/no-templates.ts'
 import { isWork, merged, type TaskView } from './check/view.ts'
@@ -23,6 +23,8 @@ export type TaskLookup = (
 /** DagTasks of the texts. Broken ones are known by name only, so that a reference to them is not told twice. */
 export interface DagTasks {
   readonly loaded: readonly LoadedDagTask[]
+  /** By `namespace/name`, oldest version first. */
+  readonly byName: ReadonlyMap<string, readonly LoadedDagTask[]>
   readonly broken: ReadonlySet<string>
 }
 
@@ -34,6 +36,7 @@ export function loadDagTasks(
 ): DagTasks {
   const loaded: LoadedDagTask[] = []
   const broken = new Set<string>()
+  const newest = new Map<string, LoadedDagTask>()
   for (const document of documents) {
     const findings: Finding[] = []
     const shape = shaped(dagTaskDocument, document)
@@ -48,18 +51,20 @@ export function loadDagTasks(
       continue
     }
     const { spec } = shape.value as DagTaskDocument
-    const earlier = loaded.filter(task => task.namespace === namespace && task.name === name).at(-1)
+    const earlier = newest.get(`${namespace}/${name}`)
     if (earlier !== undefined && canonical(earlier.spec) === canonical(spec)) continue
-    loaded.push({
+    const task: LoadedDagTask = {
       namespace,
       name,
       spec,
       version: (earlier?.version ?? 0) + 1,
       document: document.value,
       at: positionAt(document.source, document.mark.start),
-    })
+    }
+    newest.set(`${namespace}/${name}`, task)
+    loaded.push(task)
   }
-  return { loaded, broken }
+  return { loaded, byName: Map.groupBy(loaded, task => `${task.namespace}/${task.name}`), broken }
 }
 
 function checkDagTask(document: Loose<DagTaskDocument>, report: Report): void {
@@ -113,7 +118,7 @@ export function resolveTask(
 type Found = { readonly spec: DagTaskSpec | null; readonly finding: Finding | null }
 
 function find(namespace: string, name: string, version: number, tasks: DagTasks, lookup: TaskLookup): Found {
-  const beside = tasks.loaded.filter(task => task.namespace === namespace && task.name === name)
+  const beside = tasks.byName.get(`${namespace}/${name}`) ?? []
   const exact = beside.find(task => task.version === version)
   if (exact !== undefined) return { spec: exact.spec, finding: null }
   if (tasks.broken.has(`${namespace}/${name}`)) return { spec: null, finding: null }
@@ -143,7 +148,7 @@ function find(namespace: string, name: string, version: number, tasks: DagTasks,
       },
     }
   }
-  const near = didYouMean(
+  const near = nearest(
     name,
     tasks.loaded.map(task => task.name),
   )
@@ -162,8 +167,7 @@ function find(namespace: string, name: string, version: number, tasks: DagTasks,
 function checkIgnored(own: Loose<TaskSpec>, path: Path, report: Report): void {
   for (const field of Object.keys(own)) {
     if (!isWork(field)) continue
-    const value = own[field]
-    if (value === '' || (typeof value === 'object' && Object.keys(value).length === 0)) continue
+    if (saysNothing(own[field])) continue
     report({
       code: 'FIELD_IGNORED',
       severity: 'warning',
@@ -173,6 +177,12 @@ function checkIgnored(own: Loose<TaskSpec>, path: Path, report: Report): void {
       fix: `remove ${field} or taskRef`,
     })
   }
+}
+
+/** Empty, or the zero values that a typed client writes out: `{limit: 0}`, `{enabled: false, retryCodes: []}`. */
+function saysNothing(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).every(saysNothing)
+  return value === undefined || value === '' || value === 0 || value === false
 }
 
 function withoutWork(own: Loose<TaskSpec>): Loose<TaskSpec> {

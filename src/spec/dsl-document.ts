@@ -1,7 +1,7 @@
-import { parseDsl, type DslDag, type DslPlace } from '../core/dag/dsl.ts'
+import { parseDsl, type DslDag, type DslEdge, type DslPlace } from '../core/dag/dsl.ts'
 import type { Loose } from './loose.ts'
 import type { DagSpec } from './schema/dag.ts'
-import { markAt, offsetInScalar, type Finding, type Mark, type SourceDocument } from './source.ts'
+import { markAt, offsetOfPlace, type Finding, type Mark, type SourceDocument } from './source.ts'
 
 /** Upstream writes what it parsed back beside the DSL, and this note with it. */
 const WRITTEN_BACK = 'kontroler/dsl-hash'
@@ -25,20 +25,20 @@ export function expandDsl(spec: Loose<DagSpec>, document: SourceDocument): Expan
   const parsed = parseDsl(text)
   const mark = markAt(document.mark, ['spec', 'dsl'])
   for (const problem of parsed.ok ? parsed.warnings : parsed.problems) {
-    const offset = offsetAt(text, problem.at?.line ?? 1, problem.at?.column ?? 1)
     findings.push({
       code: problem.code,
       severity: problem.severity,
       path: ['spec', 'dsl'],
       message: problem.message,
       fix: problem.fix,
-      offset,
+      place: { line: problem.at?.line ?? 1, column: problem.at?.column ?? 1 },
     })
   }
   if (!parsed.ok || mark === null) return { spec: rest, document, findings }
+  const edges = Map.groupBy(parsed.value.edges, ({ to }) => to)
   return {
-    spec: { ...rest, ...fieldsOf(parsed.value) },
-    document: { ...document, mark: withMarks(document, text, mark, parsed.value) },
+    spec: { ...rest, ...fieldsOf(parsed.value, edges) },
+    document: { ...document, mark: withMarks(document, mark, parsed.value, edges) },
     findings,
   }
 }
@@ -64,7 +64,10 @@ function besideDsl(spec: Loose<DagSpec>, document: SourceDocument): Finding[] {
   })
 }
 
-function fieldsOf(dsl: DslDag): Pick<Loose<DagSpec>, 'schedule' | 'parameters' | 'task'> {
+function fieldsOf(
+  dsl: DslDag,
+  edges: EdgesByTarget,
+): Pick<Loose<DagSpec>, 'schedule' | 'parameters' | 'task'> {
   return {
     ...(dsl.schedule === null ? {} : { schedule: dsl.schedule }),
     parameters: dsl.parameters.map(({ name, default: defaultValue, defaultFromSecret }) => ({
@@ -76,27 +79,23 @@ function fieldsOf(dsl: DslDag): Pick<Loose<DagSpec>, 'schedule' | 'parameters' |
       ...fields,
       backoff: { limit: backoff },
       ...(retryCodes === undefined ? {} : { conditional: { enabled: true, retryCodes } }),
-      runAfter: edgesTo(dsl, fields.name).map(({ from }) => from),
+      runAfter: (edges.get(fields.name) ?? []).map(({ from }) => from),
     })) as Loose<DagSpec>['task'],
   }
 }
 
-function edgesTo(dsl: DslDag, name: string): DslDag['edges'] {
-  return dsl.edges.filter(edge => edge.to === name)
-}
+type EdgesByTarget = ReadonlyMap<string, readonly DslEdge[]>
 
-function withMarks(document: SourceDocument, text: string, whole: Mark, dsl: DslDag): Mark {
-  const mark = (offset: number, children: [string | number, Mark][] = []): Mark => ({
-    start: offsetInScalar(document.source, whole, offset, text),
+function withMarks(document: SourceDocument, whole: Mark, dsl: DslDag, edges: EdgesByTarget): Mark {
+  const place = (at: DslPlace, children: [string | number, Mark][] = []): Mark => ({
+    start: offsetOfPlace(document.source, whole, at),
     key: -1,
     scalar: null,
     children: new Map(children),
   })
-  const place = (at: DslPlace, children?: [string | number, Mark][]): Mark =>
-    mark(offsetAt(text, at.line, at.column), children)
-  const list = (marks: readonly Mark[]): Mark => mark(0, [...marks.entries()])
+  const list = (marks: readonly Mark[]): Mark => place({ line: 1, column: 1 }, [...marks.entries()])
   const tasks = dsl.tasks.map(task =>
-    place(task, [['runAfter', list(edgesTo(dsl, task.name).map(edge => place(edge)))]]),
+    place(task, [['runAfter', list((edges.get(task.name) ?? []).map(edge => place(edge)))]]),
   )
   const parameters = dsl.parameters.map(parameter => place(parameter))
   const spec = document.mark.children?.get('spec')
@@ -104,18 +103,8 @@ function withMarks(document: SourceDocument, text: string, whole: Mark, dsl: Dsl
   const fields = new Map(spec.children)
   fields.set('task', list(tasks))
   fields.set('parameters', list(parameters))
-  fields.set('schedule', mark(Math.max(text.search(/\bschedule\b/), 0)))
+  fields.set('schedule', list([]))
   const children = new Map(document.mark.children)
   children.set('spec', { ...spec, children: fields })
   return { ...document.mark, children }
-}
-
-function offsetAt(text: string, line: number, column: number): number {
-  let start = 0
-  for (let count = 1; count < line; count += 1) {
-    const next = text.indexOf('\n', start)
-    if (next < 0) break
-    start = next + 1
-  }
-  return start + column - 1
 }

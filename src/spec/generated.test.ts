@@ -72,8 +72,8 @@ function violations(schema: JsonSchema, path: string): string[] {
     .map(key => `${path}: ${key}`)
   const open = schema['x-kubernetes-preserve-unknown-fields'] === true
   const either = schema['x-kubernetes-int-or-string'] === true
-  const type = schema['type']
-  if (type === undefined ? !open && !either : !TYPES.has(String(type)) || either) found.push(`${path}: type`)
+  const type = schema['type'] as string | undefined
+  if (type === undefined ? !open && !either : !TYPES.has(type) || either) found.push(`${path}: type`)
   if (schema['properties'] !== undefined && schema['additionalProperties'] !== undefined)
     found.push(`${path}: properties beside additionalProperties`)
   if ((schema['items'] !== undefined) !== (type === 'array')) found.push(`${path}: items`)
@@ -115,11 +115,11 @@ function refusals(value: unknown, schema: JsonSchema, path: string): string[] {
     return typeof value === 'string' || Number.isInteger(value) || typeof value === 'number'
       ? []
       : [`${path}: int or string`]
-  const type = schema['type']
+  const type = schema['type'] as string | undefined
   if (type === undefined) return []
   const actual = Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value
   if (type !== actual && !(type === 'number' && actual === 'integer'))
-    return [`${path}: ${actual} for ${String(type)}`]
+    return [`${path}: ${actual} for ${type}`]
   const found: string[] = []
   const allowed = schema['enum'] as unknown[] | undefined
   if (allowed !== undefined && !allowed.includes(value)) found.push(`${path}: enum`)
@@ -143,6 +143,7 @@ function refusals(value: unknown, schema: JsonSchema, path: string): string[] {
 for (const file of globSync('test/accepted/*').toSorted()) {
   test(`the CRDs take ${basename(file)} and drop nothing of it`, () => {
     const loaded = loadDocuments([{ name: file, text: readFileSync(file, 'utf8') }])
+    assert.deepEqual(loaded.problems, [], 'nothing is wrong with it')
     for (const [kind, documents] of [
       ['DAG', loaded.dags],
       ['DagRun', loaded.dagRuns],

@@ -197,6 +197,14 @@ test('the arrow language means the same as fields, but retries three times', () 
   )
 })
 
+test('a problem in the arrow language has its line, and the path of the text it stands in', () => {
+  const { problems } = load(dagText('  dsl: |\n    task A { image "i" command ["x"] }\n'))
+  assert.deepEqual(
+    problems.map(({ code, path, at }) => [code, path, at?.line, at?.column]),
+    [['NAME_INVALID', ['spec', 'dsl'], 6, 10]],
+  )
+})
+
 const dagTask = (command: string): string =>
   `---\n${HEAD}kind: DagTask\nmetadata: {name: t}\nspec: {image: shared, command: [${command}], when: "true"}\n`
 const using = (version: number, more = ''): string =>
@@ -206,6 +214,26 @@ test('a taskRef brings what runs; what the task says of its place stays', () => 
   const [task] = dagOf(using(1, ', triggerRule: always') + dagTask('x')).tasks
   assert.ok(task?.work.kind === 'container')
   assert.deepEqual([task.work.image, task.when, task.triggerRule], ['shared', 'true', 'always'])
+})
+
+test('fields beside a taskRef are ignored with a warning, unless they say nothing', () => {
+  const nothing =
+    ', image: "", command: [], backoff: {limit: 0}, conditional: {enabled: false, retryCodes: []}'
+  assert.deepEqual(codes(load(using(1, nothing) + dagTask('x'))), [])
+  const loaded = load(using(1, ', image: other') + dagTask('x'))
+  assert.deepEqual(codes(loaded), ['FIELD_IGNORED'])
+  const work = loaded.dags[0]?.dag.tasks[0]?.work
+  assert.ok(work?.kind === 'container' && work.image === 'shared')
+})
+
+test('an expression may name a task by any text, however odd', () => {
+  const odd = '{name: "a(", image: i, command: [x]}'
+  const loaded = load(
+    dagText(
+      `  task:\n    - ${odd}\n    - {name: b, image: i, command: [x], when: 'tasks["a("].state == "failed"'}\n`,
+    ),
+  )
+  assert.deepEqual(codes(loaded), ['NAME_INVALID', 'CEL_DYNAMIC_NAME'])
 })
 
 test('DagTasks beside the DAG are numbered by content; the same content again is the same version', () => {
@@ -243,7 +271,7 @@ test('a broken document does not hide a good one', () => {
   )
   assert.deepEqual(
     loaded.dags.map(({ dag, at }) => [dag.name, at.line]),
-    [['good', 6]],
+    [['good', 7]],
   )
   assert.deepEqual(codes(loaded), ['FIELD_TYPE'])
 })

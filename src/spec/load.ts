@@ -1,7 +1,7 @@
-import { cycles } from '../core/dag/cycle.ts'
 import type { Dag, ParameterValue } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { Position, Problem } from '../core/problem.ts'
+import { checkCalls } from './check/calls.ts'
 import { checkDag } from './check/dag.ts'
 import { checkDagRun } from './check/dag-run.ts'
 import type { TaskView } from './check/view.ts'
@@ -14,7 +14,7 @@ import { dagRunDocument, type DagRunDocument, type DagRunSpec } from './schema/d
 import type { DagTaskSpec } from './schema/dag-task.ts'
 import { dagDocument, type DagDocument, type DagSpec, type TaskSpec } from './schema/dag.ts'
 import { reporter, shaped } from './shape.ts'
-import { placed, positionAt, type Finding, type SourceDocument } from './source.ts'
+import { markAt, placed, positionAt, type Finding, type SourceDocument } from './source.ts'
 import { toDag, toParameterValue } from './to-dag.ts'
 
 /** Everything that texts hold. Good documents are there even when others have problems. */
@@ -42,7 +42,7 @@ export interface LoadedDagRun {
   readonly name: string | null
   readonly dagName: string
   readonly parameters: readonly ParameterValue[]
-  readonly action: DagRunSpec['action'] | null
+  readonly action: NonNullable<DagRunSpec['action']> | null
   readonly labels: Readonly<Record<string, string>>
   readonly document: Json
   readonly at: Position
@@ -80,7 +80,10 @@ export function loadDocuments(inputs: readonly Input[], options: LoadOptions = {
   const candidates = read.dags.map(document => checkedDag(document, namespace, tasks, lookup, problems))
   refuseDuplicates('DAG', candidates, problems)
   refuseCalls(candidates, problems)
-  const dagRuns = read.dagRuns.map(document => loadDagRun(document, namespace, candidates, problems))
+  const dagsByName = new Map(
+    candidates.map(candidate => [`${candidate.namespace}/${candidate.name}`, candidate]),
+  )
+  const dagRuns = read.dagRuns.map(document => loadDagRun(document, namespace, dagsByName, problems))
   refuseDuplicates('DagRun', dagRuns, problems)
   return {
     dags: candidates.flatMap(({ loaded }) => (loaded === null ? [] : [loaded])),
@@ -95,6 +98,8 @@ export function loadDocuments(inputs: readonly Input[], options: LoadOptions = {
 /** A document on its way. `loaded` is null once it has an error. */
 interface Candidate<T> {
   readonly document: SourceDocument
+  /** The document with marks for what the arrow language stands for. */
+  readonly placing: SourceDocument
   readonly namespace: string
   readonly name: string | null
   readonly spec: Loose<DagSpec>
@@ -122,8 +127,14 @@ function checkedDag(
     ),
   )
   checkDag(loose.spec === undefined ? loose : { ...loose, spec }, views, report)
-  problems.push(...findings.map(finding => placed(expanded.document, finding)))
-  const candidate = { document, namespace, name: loose.metadata?.name ?? null, spec }
+  problems.push(...findings.map(finding => inDocument(document, placed(expanded.document, finding))))
+  const candidate = {
+    document,
+    placing: expanded.document,
+    namespace,
+    name: loose.metadata?.name ?? null,
+    spec,
+  }
   if ([...findings, ...expanded.findings].some(isError)) return { ...candidate, loaded: null }
   const specsOf = (group: TaskView['group']): TaskSpec[] =>
     views.filter(view => view.group === group).map(view => view.spec as TaskSpec)
@@ -140,17 +151,17 @@ function checkedDag(
 function loadDagRun(
   document: SourceDocument,
   fallback: string,
-  dags: readonly Candidate<LoadedDag>[],
+  dags: ReadonlyMap<string, Candidate<LoadedDag>>,
   problems: Problem[],
 ): Candidate<LoadedDagRun> {
   const shape = shaped(dagRunDocument, document)
   const loose = (shape.value ?? {}) as Loose<DagRunDocument>
   const namespace = loose.metadata?.namespace ?? fallback
   const findings: Finding[] = [...shape.findings]
-  const dag = dags.find(({ name, namespace: other }) => name === loose.spec?.dagName && other === namespace)
+  const dag = dags.get(`${namespace}/${loose.spec?.dagName ?? ''}`)
   checkDagRun(loose, dag?.spec, reporter(shape, findings))
   problems.push(...findings.map(finding => placed(document, finding)))
-  const candidate = { document, namespace, name: loose.metadata?.name ?? null, spec: {} }
+  const candidate = { document, placing: document, namespace, name: loose.metadata?.name ?? null, spec: {} }
   if (findings.some(isError)) return { ...candidate, loaded: null }
   const { metadata, spec } = shape.value as DagRunDocument
   const loaded: LoadedDagRun = {
@@ -194,48 +205,19 @@ function refuseDuplicates(
   }
 }
 
-/** DAGs that run each other in a circle. One that calls itself was told before. */
+/** What `dag` tasks say about DAGs that are at hand. */
 function refuseCalls(candidates: readonly Candidate<LoadedDag>[], problems: Problem[]): void {
-  const calls = new Map<string, string[]>()
-  for (const { loaded } of candidates) {
-    if (loaded === null) continue
-    const { dag } = loaded
-    const called = [...dag.tasks, ...dag.finally].flatMap(({ work }) =>
-      work.kind === 'dag' ? [work.dag] : [],
-    )
-    calls.set(
-      `${dag.namespace}/${dag.name}`,
-      called.map(name => `${dag.namespace}/${name}`),
-    )
-  }
-  for (const path of cycles(calls)) {
-    const candidate = candidates.find(({ loaded }) => {
-      return loaded !== null && `${loaded.dag.namespace}/${loaded.dag.name}` === path[0]
-    })
-    const target = path.at(-2)?.split('/')[1]
-    if (candidate?.loaded === null || candidate === undefined) continue
-    problems.push(
-      placed(candidate.document, {
-        code: 'DAG_CALLS_ITSELF',
-        path: placeOfCall(candidate.spec, target),
-        message: `DAGs run each other without end: ${path
-          .toReversed()
-          .map(name => name.split('/')[1])
-          .join(' → ')}`,
-        fix: 'remove one of these dag tasks',
-      }),
-    )
-    candidate.loaded = null
+  for (const { caller, finding } of checkCalls(candidates)) {
+    problems.push(inDocument(caller.document, placed(caller.placing, finding)))
+    if (isError(finding)) caller.loaded = null
   }
 }
 
-function placeOfCall(spec: Loose<DagSpec>, target: string | undefined): (string | number)[] {
-  for (const group of ['task', 'finally'] as const) {
-    for (const [index, task] of present(spec[group])) {
-      if (task.dag?.name === target) return ['spec', group, index, 'dag', 'name']
-    }
-  }
-  return ['spec']
+/** What the arrow language stands for has no path in the document but the one of its text. */
+function inDocument(document: SourceDocument, problem: Problem): Problem {
+  const isPlace = markAt(document.mark, problem.path.slice(0, 2)) !== null
+  const hasDsl = markAt(document.mark, ['spec', 'dsl']) !== null
+  return isPlace || !hasDsl || problem.path[0] !== 'spec' ? problem : { ...problem, path: ['spec', 'dsl'] }
 }
 
 function startOf(document: SourceDocument): Position {

@@ -1,4 +1,4 @@
-import { didYouMean } from '../core/dag/did-you-mean.ts'
+import { nearest } from '../core/nearest.ts'
 import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
 import { DEPTH_MAX, TEXT_BYTES_MAX } from './limits.ts'
@@ -146,7 +146,7 @@ function otherKind(kind: string, apiVersion: Json | undefined): Finding {
     }
   }
   if (ourGroup && kind !== 'WorkerPool') {
-    const near = didYouMean(kind, KINDS)
+    const near = nearest(kind, KINDS)
     return {
       code: 'KIND_UNKNOWN',
       path: ['kind'],

@@ -28,7 +28,7 @@ test('text: a problem without a place, or without its text, has no excerpt', () 
 
 test('text: tabs keep the caret in place, and control characters never reach the terminal', () => {
   assert.match(show('\tfoo: 1\n', 1, 2), /1 \| \tfoo: 1\n {4}\| \t\^\n/)
-  assert.doesNotMatch(show('a: \u001b[31mred\r\n', 1, 1), /\u001b|\r/u)
+  assert.doesNotMatch(show('a: \u001b[31mred\r\n', 1, 1).replaceAll('\n', ''), /\p{Cc}/u)
 })
 
 test('text: of a long line only the piece around the place is shown', () => {

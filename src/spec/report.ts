@@ -22,11 +22,11 @@ export function problemsAsText(problems: readonly Problem[], options: ReportOpti
   let report = ''
   for (const problem of problems) {
     const { at, severity } = problem
-    const place = at === undefined ? '' : `${at.file}:${at.line}:${at.column}: `
-    report += `${place}${paint(severity, `${severity} ${problem.code}`)}: ${problem.message}\n`
+    const place = at === undefined ? '' : `${oneLine(at.file)}:${at.line}:${at.column}: `
+    report += `${place}${paint(severity, `${severity} ${problem.code}`)}: ${oneLine(problem.message)}\n`
     const excerpt = at === undefined ? null : excerptOf(texts.get(at.file), at.line, at.column)
     if (excerpt !== null) report += `${paint('excerpt', excerpt)}\n`
-    report += `  ${paint('fix', 'fix:')} ${problem.fix}\n`
+    report += `  ${paint('fix', 'fix:')} ${oneLine(problem.fix)}\n`
   }
   return report
 }
@@ -93,6 +93,10 @@ function excerptOf(text: string | undefined, line: number, column: number): stri
   const gutter = String(line)
   const caret = `${before.replace(/[^\t]/g, ' ')}^`
   return `  ${gutter} | ${piece}\n  ${' '.repeat(gutter.length)} | ${caret}`
+}
+
+function oneLine(text: string): string {
+  return printable(text.replace(/[\r\n\t]+/g, ' '))
 }
 
 /** Control characters could rewrite a terminal. */

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { didYouMean, meantOr } from '../core/dag/did-you-mean.ts'
+import { nearest, meantOr } from '../core/nearest.ts'
 import type { Json } from '../core/json.ts'
 import type { ProblemCode } from '../core/problem-codes.ts'
 import { PROBLEMS_MAX } from './limits.ts'
@@ -157,7 +157,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 function unknownField(key: string, parent: Path, schema: z.ZodType): Finding {
   const known = keysAt(schema, parent)
   const other = Object.hasOwn(OTHER_NAMES, key) ? OTHER_NAMES[key] : undefined
-  const near = other !== undefined && known.includes(other) ? other : didYouMean(key, known)
+  const near = other !== undefined && known.includes(other) ? other : nearest(key, known)
   const place = parent.length === 0 ? 'the document' : nameOf(parent)
   return {
     code: 'FIELD_UNKNOWN',
@@ -172,6 +172,14 @@ function unknownField(key: string, parent: Path, schema: z.ZodType): Finding {
 }
 
 function missing(name: string, path: Path): Finding {
+  if (typeof path.at(-1) === 'number') {
+    return {
+      code: 'FIELD_MISSING',
+      path,
+      message: `${name} is empty`,
+      fix: 'write a value, or remove the item',
+    }
+  }
   return { code: 'FIELD_MISSING', path, message: `${name} is missing`, fix: `add ${String(path.at(-1))}` }
 }
 
@@ -295,14 +303,7 @@ function flattened(definition: Definition): Definition[] {
 }
 
 /** Fields whose content is the user's own JSON, where null means null. */
-const OPEN_FIELDS: ReadonlySet<string> = new Set([
-  'forEach',
-  'matrix',
-  'enum',
-  'defaultValue',
-  'value',
-  'podTemplate',
-])
+const OPEN_FIELDS: ReadonlySet<string> = new Set(['forEach', 'matrix', 'enum', 'defaultValue', 'value'])
 
 /** An empty field is an absent one, as on an API server. Copies, so that the document stays as it was read. */
 function withoutNulls(value: Json): unknown {

@@ -37,6 +37,11 @@ export interface SourceDocument {
   readonly mark: Mark
 }
 
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
 export type Path = readonly (string | number)[]
 
 /** A problem before it has a place. `on` says whether the key or the value is meant; the value by default. */
@@ -49,6 +54,8 @@ export interface Finding {
   readonly on?: 'key' | 'value'
   /** Offset in the text that the value is. */
   readonly offset?: number
+  /** The same as line and column in that text, both from 1. */
+  readonly place?: Place
 }
 
 export function sourceText(name: string, text: string): SourceText {
@@ -75,10 +82,17 @@ export function placed(document: SourceDocument, finding: Finding): Problem {
     code: finding.code,
     severity: finding.severity ?? 'error',
     path: finding.path,
-    message: finding.message,
-    fix: finding.fix,
+    message: bounded(finding.message),
+    fix: bounded(finding.fix),
     at: positionAt(document.source, offsetOf(document, finding)),
   }
+}
+
+/** Names of any length come into messages. */
+const MESSAGE_LENGTH_MAX = 500
+
+function bounded(text: string): string {
+  return text.length > MESSAGE_LENGTH_MAX ? `${text.slice(0, MESSAGE_LENGTH_MAX)}…` : text
 }
 
 /** The mark of a path; null when the document has nothing there. */
@@ -95,10 +109,18 @@ export function offsetInScalar(source: SourceText, mark: Mark, offset: number, v
   if (scalar.mapping === 'exact') return scalar.content + offset
   if (scalar.mapping === 'none') return mark.start >= 0 ? mark.start : mark.key
   const before = value.slice(0, offset)
-  const line = before.split('\n').length - 1
-  const column = offset - (before.lastIndexOf('\n') + 1)
+  const line = before.split('\n').length
+  return offsetOfPlace(source, mark, { line, column: offset - before.lastIndexOf('\n') })
+}
+
+/** Offset in the source of a line and column of a scalar's text, as near as the way it was written allows. */
+export function offsetOfPlace(source: SourceText, mark: Mark, { line, column }: Place): number {
+  const scalar = mark.scalar
+  if (scalar === null) return mark.start
+  if (scalar.mapping === 'exact' && line === 1) return scalar.content + column - 1
+  if (scalar.mapping !== 'lines') return mark.start >= 0 ? mark.start : mark.key
   const first = positionAt(source, scalar.content).line
-  return (source.lineStarts[first - 1 + line] ?? scalar.content) + scalar.indent + column
+  return (source.lineStarts[first + line - 2] ?? scalar.content) + scalar.indent + column - 1
 }
 
 function offsetOf(document: SourceDocument, finding: Finding): number {
@@ -111,6 +133,7 @@ function offsetOf(document: SourceDocument, finding: Finding): number {
     mark = child
   }
   if ((finding.on === 'key' || mark.start < 0) && mark.key >= 0) return mark.key
+  if (finding.place !== undefined) return offsetOfPlace(document.source, mark, finding.place)
   const value = finding.offset === undefined ? null : valueAt(document.value, finding.path)
   if (typeof value === 'string') return offsetInScalar(document.source, mark, finding.offset ?? 0, value)
   return mark.start >= 0 ? mark.start : Math.max(around, 0)

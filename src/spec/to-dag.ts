@@ -14,7 +14,7 @@ import type {
 import { parseDuration } from '../core/dag/duration.ts'
 import type { Json } from '../core/json.ts'
 import { isGiven } from './check/parameters.ts'
-import { typedValue, valueText } from './check/values.ts'
+import { allowedValue, valueText } from './check/values.ts'
 import type { DagDocument, DagSpec, ParameterSpec, TaskSpec } from './schema/dag.ts'
 
 /** Parts of the spec that only other rooms read; handed on as they are. */
@@ -70,7 +70,7 @@ export function toParameter(spec: ParameterSpec): Parameter {
     type,
     description: spec.description ?? null,
     required: spec.required ?? false,
-    enum: spec.enum?.map(value => typedValue(type, textOf(type, value))) ?? null,
+    enum: spec.enum?.map(value => allowedValue(type, textOf(type, value))) ?? null,
     default: defaultOf(spec),
   }
 }

@@ -190,6 +190,7 @@ class Builder {
     if (text === '__proto__') {
       throw this.#refuse(at, 'YAML_KEY', 'the key `__proto__` is not allowed', 'choose another name')
     }
+    this.#warnOfAmbiguous(event, text)
     frame.pendingKey = this.#base + at - (isQuoted(event) ? 1 : 0)
     if (frame.map.has(text)) {
       this.#problems.push(
@@ -236,16 +237,20 @@ class Builder {
         'write a finite number, or put the text in quotes',
       )
     }
-    if (/^(?:yes|no|on|off)$/i.test(text)) {
-      const problem = this.#problem(
-        event.valueStart,
-        'YAML_AMBIGUOUS',
-        `${text} is text here, but true or false for kubectl`,
-        `write "${text}" in quotes, or true or false`,
-      )
-      this.#problems.push({ ...problem, severity: 'warning' })
-    }
+    this.#warnOfAmbiguous(event, text)
     return text
+  }
+
+  /** YAML 1.1, which kubectl reads, takes these words for true or false. */
+  #warnOfAmbiguous(event: ScalarEvent, text: string): void {
+    if (event.style !== SCALAR_STYLE.PLAIN || !/^(?:yes|no|on|off)$/i.test(text)) return
+    const problem = this.#problem(
+      event.valueStart,
+      'YAML_AMBIGUOUS',
+      `${text} is text here, but true or false for kubectl`,
+      `write "${text}" in quotes, or true or false`,
+    )
+    this.#problems.push({ ...problem, severity: 'warning' })
   }
 
   #mapping(event: ScalarEvent, text: string): 'exact' | 'lines' | 'none' {

@@ -67,7 +67,8 @@ function runStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase) {
   let rows = db.selectFrom('run').selectAll('run').where('phase', '=', phase)
   if (query.namespace !== undefined) rows = rows.where('namespace', '=', query.namespace)
   if (query.dag !== undefined) rows = rows.where('dag', '=', query.dag)
-  if (query.parentRun !== undefined) rows = rows.where('parent_run', '=', query.parentRun)
+  if (query.parentRun === null) rows = rows.where('parent_run', 'is', null)
+  else if (query.parentRun !== undefined) rows = rows.where('parent_run', '=', query.parentRun)
   if (query.createdFrom !== undefined) rows = rows.where('created_at', '>=', query.createdFrom)
   if (query.createdBefore !== undefined) rows = rows.where('created_at', '<', query.createdBefore)
   const place = placeIn(query)
@@ -93,6 +94,7 @@ function labelStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase, label
   const place = placeIn(query)
   if (place !== null)
     rows = rows.where(eb => eb(eb.refTuple('created_at', 'run'), '<', eb.tuple(place.at, place.id)))
+  if (query.parentRun === null) rows = rows.where(isRoot)
   for (const other of Object.entries(others)) rows = rows.where(hasLabel('run_label.run', other))
   return rows
 }
@@ -127,6 +129,9 @@ function hasLabel(run: 'run.id' | 'run_label.run', [key, value]: readonly [strin
     WHERE l.run = ${sql.ref(run)} AND l.key = ${key} AND l.value = ${value})`
 }
 
+/** Not a task of another run; the labels' index does not know. */
+const isRoot = sql<boolean>`EXISTS (SELECT 1 FROM run AS r WHERE r.id = run_label.run AND r.parent_run IS NULL)`
+
 /** Merges streams of which there is at least one, newest first. */
 function newest<Stream extends Mergeable<Stream>>(streams: readonly Stream[], limit: number): Stream {
   const [first, ...others] = streams
@@ -154,7 +159,7 @@ function placeIn(query: RunQuery): Place | null {
  */
 async function rarestLabel(db: Kysely<Tables>, query: RunQuery): Promise<string | null> {
   const labels = Object.entries(query.labels ?? {})
-  if (query.parentRun !== undefined) return null
+  if (typeof query.parentRun === 'string') return null
   if (labels.length < 2) return labels[0]?.[0] ?? null
   let rarest: { readonly key: string; readonly count: number } | null = null
   for (const [key, value] of labels) {

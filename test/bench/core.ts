@@ -1,12 +1,12 @@
 /**
  * How the core behaves with runs of 10,000 and 100,000 tasks that do nothing: `node --expose-gc test/bench/core.ts`.
  * One line a shape; `× 10` is how much longer ten times the tasks take (10 is linear), with all that decides included
- * and nothing else: no store, no executor. Give names of shapes to run only those.
+ * and nothing else: no store, no executor. `replay` rebuilds the run from its log. Give names of shapes to run only those.
  */
 import type { Dag, Task } from '../../src/core/dag/dag.ts'
 import { decide } from '../../src/core/run/decide.ts'
 import type { RunEvent } from '../../src/core/run/events.ts'
-import { evolve } from '../../src/core/run/evolve.ts'
+import { evolve, replay } from '../../src/core/run/evolve.ts'
 import { observeEnded, observeRunning } from '../../src/core/run/observe.ts'
 import { type Room, decideStarts } from '../../src/core/run/starts.ts'
 import { type RunState, isTerminal, newRunState, taskByKey } from '../../src/core/run/state.ts'
@@ -34,12 +34,11 @@ const SHAPES: Readonly<Record<string, (count: number) => Dag>> = {
 }
 
 function main(wanted: readonly string[]): void {
-  console.log('shape           10,000      100,000      × 10   events    heap      a completion')
+  console.log('shape             10,000     100,000      × 10   events     heap  a completion    replay')
   for (const [name, shape] of Object.entries(SHAPES)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
-    measure(shape(10_000))
-    const small = measure(shape(10_000))
-    const large = measure(shape(100_000))
+    const small = best(shape(10_000), 5)
+    const large = best(shape(100_000), 3)
     const columns = [
       name.padEnd(14),
       `${small.ms.toFixed(0)} ms`.padStart(9),
@@ -48,38 +47,57 @@ function main(wanted: readonly string[]): void {
       String(large.events).padStart(8),
       `${(large.heapBytes / 2 ** 20).toFixed(0)} MB`.padStart(8),
       `${((large.ms / 100_000) * 1000).toFixed(1)} µs`.padStart(12),
+      `${large.replayMs.toFixed(0)} ms`.padStart(9),
     ]
     console.log(columns.join(' '))
   }
 }
 
+/** The quickest of several: what else the machine does only ever adds. */
+function best(dag: Dag, times: number): Measured {
+  const all = Array.from({ length: times }, () => measure(dag))
+  return all.reduce((quickest, one) => (one.ms < quickest.ms ? one : quickest))
+}
+
+/** Time that this process used, so that others on the machine do not count. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
 interface Measured {
   readonly ms: number
   readonly events: number
-  /** Of the state at the run's end, beside the DAG itself; nothing else is kept. */
+  /** Of the state at the run's end and of its whole log, beside the DAG itself. */
   readonly heapBytes: number
+  readonly replayMs: number
 }
 
 function measure(dag: Dag): Measured {
   globalThis.gc?.()
   const before = process.memoryUsage().heapUsed
-  const start = performance.now()
-  const { state, events } = drive(dag)
-  const ms = performance.now() - start
+  const start = cpuMs()
+  const { state, log } = drive(dag)
+  const ms = cpuMs() - start
   globalThis.gc?.()
   const heapBytes = process.memoryUsage().heapUsed - before
   // The state must live until here, or the measure would miss it.
   if (!isTerminal(state.phase)) throw new Error('the run has not ended')
-  return { ms, events, heapBytes }
+  const replayStart = cpuMs()
+  const replayed = replay(dag, log)
+  const replayMs = cpuMs() - replayStart
+  if (replayed.version !== state.version) throw new Error('the replay is not the run')
+  return { ms, events: log.length, heapBytes, replayMs }
 }
 
-function drive(dag: Dag): { readonly state: RunState; readonly events: number } {
-  const state = newRunState(dag, aCreation())
+function drive(dag: Dag): { readonly state: RunState; readonly log: readonly RunEvent[] } {
+  const created = aCreation()
+  const state = newRunState(dag, created)
+  const log: RunEvent[] = [created]
   const live: string[] = []
-  let events = 0
   let now = 0
   const apply = (event: RunEvent): void => {
-    events += 1
+    log.push(event)
     evolve(state, event)
     if (event.type === 'attemptStarted') live.push(event.task)
   }
@@ -93,7 +111,7 @@ function drive(dag: Dag): { readonly state: RunState; readonly events: number } 
     decideStarts(state, now, room).forEach(apply)
     takeChangedRows(state)
     const key = live[next]
-    if (key === undefined) return { state, events }
+    if (key === undefined) return { state, log }
     const attempt = taskByKey(state, key).attempts.length
     observeRunning(state, key, attempt, now, null).forEach(apply)
     const fails = key === 'fails' || (key.startsWith('retried') && attempt === 1)

@@ -10,10 +10,12 @@ export interface ExecutorHarness {
   /** An executor over the same state as all others of this harness. */
   open(observe: (observation: Observation) => void): Executor
   readonly logs: LogArchive
+  /** Image with `sh` and the usual commands, for an executor that needs one. */
+  readonly image?: string
   /** Where tasks start. */
   readonly workdir: string
   /** What of the attempts still runs, in words; empty at the end of every test. */
-  leftovers(): readonly string[]
+  leftovers(): readonly string[] | Promise<readonly string[]>
   remove(): Promise<void>
 }
 
@@ -91,7 +93,7 @@ export function attempt(harness: ExecutorHarness, shape: TaskShape): AttemptSpec
     workdir: harness.workdir,
     work: {
       kind: 'container',
-      image: null,
+      image: harness.image ?? null,
       command: sh === undefined ? [] : ['sh', '-c', sh],
       args: [],
       script: null,

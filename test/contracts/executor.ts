@@ -5,31 +5,50 @@ import type { AttemptSpec } from '../../src/ports/executor.ts'
 import type { ExecutorHarness, TaskShape } from './executor-harness.ts'
 import { attempt, logHolds, logOf, logText, Watched } from './executor-harness.ts'
 
+/** How an executor differs where the contract allows it. */
+export interface ContractOptions {
+  /** How often what may go wrong by chance is tried; each round starts processes or containers. Default: 200. */
+  readonly rounds?: number
+  /**
+   * What a task writes goes through two pipes to somebody who reads them by lines, as with every container engine: each
+   * stream by itself is in order, and a line is seen when it is whole. Default: false, the task writes to the log itself.
+   */
+  readonly piped?: boolean
+  /** How many rules are tried at once. Default: 1. */
+  readonly concurrency?: number
+}
+
+const ROUNDS = 200
+
 /** What any executor must do. Tasks are plain `sh`, so that they run as processes, in containers and in pods. */
-export function executorContract(name: string, make: () => Promise<ExecutorHarness>): void {
+export function executorContract(
+  name: string,
+  make: () => Promise<ExecutorHarness>,
+  { rounds = ROUNDS, piped = false, concurrency = 1 }: ContractOptions = {},
+): void {
   /** A test with a place of its own, at whose end nothing may run any more. */
   const rule = (says: string, proof: (harness: ExecutorHarness) => Promise<void>): void => {
     test(says, { timeout: 120_000 }, async () => {
       const harness = await make()
       try {
         await proof(harness)
-        assert.deepEqual(harness.leftovers(), [])
+        assert.deepEqual(await harness.leftovers(), [])
       } finally {
         await harness.remove()
       }
     })
   }
 
-  describe(`${name}: what ran`, () => whatRan(rule))
-  describe(`${name}: outputs`, () => outputs(rule))
-  describe(`${name}: logs`, () => logs(rule))
-  describe(`${name}: at most once`, () => atMostOnce(rule))
-  describe(`${name}: stopping`, () => stopping(rule))
+  describe(`${name}: what ran`, { concurrency }, () => whatRan(rule, rounds))
+  describe(`${name}: outputs`, { concurrency }, () => outputs(rule))
+  describe(`${name}: logs`, () => logs(rule, piped))
+  describe(`${name}: at most once`, { concurrency }, () => atMostOnce(rule, rounds))
+  describe(`${name}: stopping`, { concurrency }, () => stopping(rule, rounds))
 }
 
 type Rule = (says: string, proof: (harness: ExecutorHarness) => Promise<void>) => void
 
-function whatRan(rule: Rule): void {
+function whatRan(rule: Rule, rounds: number): void {
   rule('a success is reported as running and then as ended', async harness => {
     const watched = new Watched(harness)
     const spec = attempt(harness, { sh: 'true' })
@@ -48,7 +67,9 @@ function whatRan(rule: Rule): void {
 
   rule('every exit code arrives', async harness => {
     const watched = new Watched(harness)
-    const codes = Array.from({ length: 256 }, (_, code) => code)
+    const all = Array.from({ length: 256 }, (_, code) => code)
+    const telling = [0, 1, 2, 125, 126, 127, 128, 129, 137, 143, 255]
+    const codes = rounds < ROUNDS ? telling : all
     const one = async (): Promise<void> => {
       for (let code = codes.pop(); code !== undefined; code = codes.pop()) {
         const outcome = await watched.run(attempt(harness, { sh: `exit ${code}` }))
@@ -228,11 +249,15 @@ function outputs(rule: Rule): void {
   })
 }
 
-function logs(rule: Rule): void {
+function logs(rule: Rule, piped: boolean): void {
   rule('standard output and error share one log, in order', async harness => {
     const spec = attempt(harness, { sh: 'echo one; echo two >&2; echo three; printf four' })
     await new Watched(harness).run(spec)
-    assert.equal(await logText(harness, spec), 'one\ntwo\nthree\nfour')
+    const text = await logText(harness, spec)
+    if (!piped) return assert.equal(text, 'one\ntwo\nthree\nfour')
+    // Each stream by itself is in order and whole; "four" may stand before "two".
+    assert.equal(text.replace('two\n', ''), 'one\nthree\nfour')
+    assert.equal(text.length, 'one\ntwo\nthree\nfour'.length)
   })
 
   rule('bytes are kept as they came', async harness => {
@@ -256,7 +281,9 @@ function logs(rule: Rule): void {
     assert.equal(await harness.logs.size(spec), bytes + 3)
     assert.equal(Buffer.from(await harness.logs.read(spec, bytes - 1, 100)).toString(), 'xend')
     const grown = process.memoryUsage().rss - before
-    assert.ok(grown < 64 * 1024 * 1024, `memory grew by ${grown} bytes`)
+    // What is read from a socket is garbage of 64 MB before it is collected; it does not grow with the log.
+    const most = (piped ? 96 : 64) * 1024 * 1024
+    assert.ok(grown < most, `memory grew by ${grown} bytes`)
   })
 
   rule('the log of a killed task holds what it wrote until then, also after its release', async harness => {
@@ -270,14 +297,14 @@ function logs(rule: Rule): void {
 
   rule('a log can be read from any place while it grows', async harness => {
     const watched = new Watched(harness)
-    const spec = attempt(harness, { sh: 'printf 0123456789; sleep 60' })
+    const spec = attempt(harness, { sh: `printf '0123456789${piped ? '\\n' : ''}'; sleep 60` })
     watched.executor.start(spec)
     await logHolds(harness, spec, '9')
     const read = async (offset: number, most: number): Promise<string> =>
       Buffer.from(await harness.logs.read(spec, offset, most)).toString()
     assert.equal(await read(0, 4), '0123')
-    assert.equal(await read(4, 100), '456789')
-    assert.equal(await read(10, 100), '')
+    assert.equal(await read(4, 6), '456789')
+    assert.equal(await read(11, 100), '')
     assert.equal(await read(999, 100), '')
     watched.executor.stop(spec, 0)
     await watched.ended(spec)
@@ -294,7 +321,7 @@ function logs(rule: Rule): void {
   })
 }
 
-function atMostOnce(rule: Rule): void {
+function atMostOnce(rule: Rule, rounds: number): void {
   rule('nothing is reported inside the call that causes it', async harness => {
     const watched = new Watched(harness)
     const spec = attempt(harness, { sh: 'true' })
@@ -333,10 +360,10 @@ function atMostOnce(rule: Rule): void {
   })
 
   rule(
-    'two executors racing for one attempt, 200 times: it runs once and both report the same end',
+    `two executors racing for one attempt, ${rounds} times: it runs once and both report the same end`,
     async harness => {
       const [one, two] = [new Watched(harness), new Watched(harness)]
-      for (let round = 0; round < 200; round += 1) {
+      for (let round = 0; round < rounds; round += 1) {
         const spec = attempt(harness, { sh: `echo ran; exit ${round % 3}` })
         const ends = await Promise.all([one.run(spec), two.run(spec)])
         assert.deepEqual(ends[0], ends[1])
@@ -367,17 +394,20 @@ function atMostOnce(rule: Rule): void {
 
   rule('one that ended while nobody looked is reported by the next executor', async harness => {
     const first = new Watched(harness)
-    const spec = attempt(harness, { sh: 'echo begin; sleep 0.1; echo end; exit 7' })
+    const sh = 'echo begin; sleep 0.2; echo end; touch "$KONTROLER_WORKSPACE/over"; exit 7'
+    const spec = attempt(harness, { sh, workspace: true })
     first.executor.start(spec)
-    await logHolds(harness, spec, 'begin')
+    await first.running(spec)
     await first.executor.close()
-    await logHolds(harness, spec, 'end')
-    const outcome = await new Watched(harness).run(spec)
-    assert.equal(outcome.exitCode, 7)
+    const wait = 'while [ ! -e "$KONTROLER_WORKSPACE/over" ]; do sleep 0.02; done'
+    const second = new Watched(harness)
+    await second.run(attempt(harness, { sh: wait, workspace: true }))
+    assert.equal((await second.run(spec)).exitCode, 7)
+    assert.equal(await logText(harness, spec), 'begin\nend\n')
   })
 }
 
-function stopping(rule: Rule): void {
+function stopping(rule: Rule, rounds: number): void {
   rule('stopped before its start, it never runs, whoever starts it later', async harness => {
     const watched = new Watched(harness)
     const spec = attempt(harness, { sh: 'echo ran' })
@@ -391,7 +421,7 @@ function stopping(rule: Rule): void {
 
   rule('stopped right after its start, it ends one way or the other and never runs twice', async harness => {
     const watched = new Watched(harness)
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < Math.min(rounds, 40); round += 1) {
       const spec = attempt(harness, { sh: 'echo ran; sleep 60' })
       watched.executor.start(spec)
       if (round % 2 === 1) await delay(round / 4)

@@ -157,7 +157,12 @@ function queries(): readonly RunQuery[] {
     { labels: { team: 'x', tier: 'gold' } },
     { labels: { nobody: 'x' } },
   ]
-  const times: readonly RunQuery[] = [{}, { createdFrom: 50, createdBefore: 200 }, { parentRun: 'parent' }]
+  const times: readonly RunQuery[] = [
+    {},
+    { createdFrom: 50, createdBefore: 200 },
+    { parentRun: 'parent' },
+    { parentRun: null },
+  ]
   return scopes.flatMap(a =>
     phases.flatMap(b => labels.flatMap(c => times.map(d => ({ ...a, ...b, ...c, ...d })))),
   )

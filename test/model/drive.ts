@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { decide, nextDeadline } from '../../src/core/run/decide.ts'
 import type { Outcome, RunEvent } from '../../src/core/run/events.ts'
 import { evolve, replay } from '../../src/core/run/evolve.ts'
+import { explainRun, explainTask } from '../../src/core/run/explain.ts'
 import { observeEnded, observeRunning } from '../../src/core/run/observe.ts'
 import { type RunRequest, answer } from '../../src/core/run/requests.ts'
 import { type Room, decideStarts } from '../../src/core/run/starts.ts'
@@ -26,7 +27,7 @@ export interface Driven {
 }
 
 export interface HowToDrive {
-  /** Throw the state away after every happening and rebuild it from the log. */
+  /** Throw the state away before and after every answer of `decide`, and rebuild it from the log. */
   readonly restarts: boolean
   /** Compare every answer with the slow model and check the invariants after every event. */
   readonly checked: boolean
@@ -80,13 +81,19 @@ class World {
     for (const event of this.#eventsOf(happening)) this.#apply(event)
     this.#settle()
     if (this.#how.checked) this.#writeRows()
+    if (this.#how.checked) this.#explainAll()
+    if (!this.#how.restarts || isTerminal(this.state.phase)) return
+    const { length } = this.log
+    this.#settle()
+    assert.equal(this.log.length, length, 'a rebuilt run has nothing new to say')
+  }
+
+  /** What a crash leaves: the log. Everything else is made from it again, and must be the same. */
+  #rebuild(): void {
     if (!this.#how.restarts || isTerminal(this.state.phase)) return
     const replayed = replay(this.#scenario.dag, this.log)
     assert.deepEqual(factsOf(replayed), factsOf(this.state))
     this.state = replayed
-    const { length } = this.log
-    this.#settle()
-    assert.equal(this.log.length, length, 'a rebuilt run has nothing new to say')
   }
 
   /** Whatever is live ends, whatever is asked is answered: then nothing may be left to wait for. */
@@ -139,9 +146,7 @@ class World {
         this.#now = Math.max(this.#now, nextDeadline(this.state) ?? this.#now)
         return []
       case 'startRun':
-        return this.state.phase === 'queued' && this.state.stop === null
-          ? [{ type: 'runStarted', at: this.#now }]
-          : []
+        return this.#ask({ kind: 'begin' })
       case 'pause':
       case 'resume':
         return this.#ask({ kind: happening.kind, by: 'ben' })
@@ -165,13 +170,16 @@ class World {
 
   /** Decides until there is nothing to say, and starts what there is room for. */
   #settle(): void {
-    for (;;) {
+    this.#rebuild()
+    for (let round = 0; ; round += 1) {
+      assert.ok(round < 1_000, `decide never has enough: ${this.#picture()}`)
       const expected = this.#how.checked ? decideAll(this.state, this.#now, PLAIN_LANGUAGE) : null
       const events = decide(this.state, this.#now, PLAIN_LANGUAGE)
       if (expected !== null)
         assert.deepEqual(effectsOf(events).toSorted(), expected.toSorted(), this.#picture())
       if (events.length === 0) break
       for (const event of events) this.#apply(event)
+      this.#rebuild()
     }
     const room = this.#room()
     const expected = this.#how.checked ? decideStartsAll(this.state, room) : null
@@ -219,6 +227,22 @@ class World {
           attemptRow(this.state, task, attempt),
         )
     }
+  }
+
+  /** Every task and the run can say why, in a whole sentence; what time does next is shown on somebody. */
+  #explainAll(): void {
+    const context = { pools: new Map(), engine: null, driven: true, queuedBehind: null }
+    const all = [
+      explainRun(this.state, this.#now, context),
+      ...this.state.tasks.map(({ key }) => explainTask(this.state, key, this.#now, context)),
+    ]
+    for (const { code, sentence, next, deadline } of all) {
+      assert.doesNotMatch(`${sentence} ${next}`, /[{}]|undefined|null|NaN|Infinity| $|: *$|  /)
+      assert.notEqual(code, 'INTERNAL_ERROR', sentence)
+      assert.ok(deadline === null || deadline.at > this.#now || deadline.what === 'it is killed', sentence)
+    }
+    const at = isTerminal(this.state.phase) ? null : nextDeadline(this.state)
+    assert.ok(at === null || all.some(({ deadline }) => deadline?.at === at), 'a deadline that nobody tells')
   }
 
   #live(): readonly TaskState[] {

@@ -5,6 +5,8 @@ import { aDag, aTask, anApproval } from './dags.ts'
 export interface StoryDag {
   readonly dag: Dag
   readonly queued: boolean
+  /** Expressions are CEL instead of the stand-in. */
+  readonly cel: boolean
   readonly slots: number
   readonly pools: ReadonlyMap<string, number>
 }
@@ -36,6 +38,7 @@ export function readDag(lines: readonly string[]): StoryDag {
     priority: run.number('priority') ?? 0,
   })
   const queued = run.flag('queued')
+  const cel = run.flag('cel')
   const slots = engine.number('slots') ?? Number.POSITIVE_INFINITY
   const pools = new Map(
     (engine.text('pools') ?? '')
@@ -45,7 +48,7 @@ export function readDag(lines: readonly string[]): StoryDag {
   )
   run.end()
   engine.end()
-  return { dag, queued, slots, pools }
+  return { dag, queued, cel, slots, pools }
 }
 
 function readTask(name: string, rest: readonly string[]): Task {

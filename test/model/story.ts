@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { createRun, reusable, reuseEvents } from '../../src/core/run/create.ts'
 import { decide } from '../../src/core/run/decide.ts'
+import type { ExpressionLanguage } from '../../src/core/run/inputs.ts'
+import { compileExpression, compileTemplate, hasTemplate } from '../../src/core/expression/cel.ts'
 import type { Outcome, OutcomeKind, RunEvent } from '../../src/core/run/events.ts'
 import { evolve, replay } from '../../src/core/run/evolve.ts'
 import { explainRun, explainTask } from '../../src/core/run/explain.ts'
+import type { ReasonCode } from '../../src/core/run/reasons.ts'
 import { observeEnded, observeRunning } from '../../src/core/run/observe.ts'
 import { type RunRequest, answer } from '../../src/core/run/requests.ts'
 import { decideStarts } from '../../src/core/run/starts.ts'
@@ -69,6 +72,8 @@ export function play(story: Story): readonly (readonly string[])[] {
   })
 }
 
+const CEL: ExpressionLanguage = { compileExpression, compileTemplate, hasTemplate }
+
 class Stage {
   readonly #given: StoryDag
   #state: RunState
@@ -105,7 +110,7 @@ class Stage {
       case 'start':
         return null
       case 'run':
-        return this.#apply([{ type: 'runStarted', at: this.#now }])
+        return this.#ask({ kind: 'begin' })
       case 'after':
         return this.#pass(milliseconds(verb))
       case 'restart':
@@ -139,6 +144,16 @@ class Stage {
     const attempt = taskByKey(this.#state, key).attempts.length
     if (verb === 'runs')
       return this.#apply(observeRunning(this.#state, key, attempt, this.#now, { run: 'r2' }))
+    if (verb === 'fails') {
+      const [reason = '', ...message] = rest
+      const outcome = {
+        ...outcomeOf('exitCode'),
+        reason: reason as ReasonCode,
+        message: message.join(' '),
+        exitCode: null,
+      }
+      return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome))
+    }
     const kinds: Readonly<Record<string, OutcomeKind>> = { is: rest[0] as OutcomeKind, exits: 'exitCode' }
     const kind = kinds[verb]
     if (kind === undefined) throw new Error('this step is not understood')
@@ -146,7 +161,7 @@ class Stage {
     const base = code === 0 ? outcomeOf('succeeded') : outcomeOf(kind)
     const outputs = Object.fromEntries(rest.slice(2).map(pair => pair.split(/=(.*)/s)))
     const outcome: Outcome = code === null ? base : { ...base, exitCode: code, outputs }
-    return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome))
+    return this.#apply(observeEnded(this.#state, key, attempt, this.#now, outcome, this.#now))
   }
 
   #explain(text: string): readonly string[] | null {
@@ -224,8 +239,9 @@ class Stage {
   }
 
   #settle(): void {
-    for (;;) {
-      const events = decide(this.#state, this.#now, PLAIN_LANGUAGE)
+    for (let round = 0; ; round += 1) {
+      assert.ok(round < 1_000, 'decide never has enough')
+      const events = decide(this.#state, this.#now, this.#given.cel ? CEL : PLAIN_LANGUAGE)
       if (events.length === 0) break
       this.#apply(events)
     }

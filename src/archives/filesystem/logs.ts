@@ -1,7 +1,9 @@
+import { execFile as execFileOf } from 'node:child_process'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { chmod, open, readdir, realpath, rm } from 'node:fs/promises'
+import { open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { attemptPath, runPath } from '../../core/run/attempt-path.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
 import type { LogArchive } from '../../ports/logs.ts'
@@ -73,19 +75,13 @@ async function openLog(stateDir: string, ref: AttemptRef): Promise<FileHandle | 
 async function removeAll(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true })
-  } catch (error) {
-    if (!['EACCES', 'EPERM', 'ENOTEMPTY'].includes(codeOf(error))) throw error
-    await makeWritable(folder)
+  } catch {
+    await execFile('chmod', ['-R', 'u+rwX', folder])
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function makeWritable(folder: string): Promise<void> {
-  await chmod(folder, 0o700)
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeWritable(join(folder, entry.name))
-  }
-}
+const execFile = promisify(execFileOf)
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''

@@ -6,6 +6,7 @@ import { loadRun } from '../../engine/load.ts'
 import type { StoredDag } from '../../ports/store.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { findRun, openLocal, type Local } from '../local.ts'
@@ -37,13 +38,15 @@ async function again(
   from: readonly string[] | null,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment.stateDir, false)
   try {
     const found = await findRun(local.store, text)
     const old = await loadRun(local.store, found.id)
     if (old === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     if (!isTerminal(old.phase)) {
-      const fix = `wait for it (kontroler watch ${found.name}), or cancel it first`
+      const { name } = found
+      const fix = `wait for it (kontroler watch ${name}), resume it if it was interrupted, or cancel it`
       throw new CommandError('RUN_NOT_FINISHED', `run ${found.name} is ${old.phase}`, fix)
     }
     if (from === null && old.phase === 'succeeded') {
@@ -77,10 +80,13 @@ async function again(
     }
     const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
     const { notes, reused } = taken
-    return await driveRun({ local, values, secrets, environment, notes, ...execution }, async engine => {
-      await engine.submit(version.dag, created.value, reused)
-      return id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(version.dag, created.value, reused)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }
@@ -116,7 +122,10 @@ function takenOver(
   }
   const known = new Set([...version.dag.tasks, ...version.dag.finally].map(({ name }) => name))
   const kept = reused.value.filter(({ task }) => known.has(task.replace(/\[\d+\]$/, '')))
-  return { reused: kept, notes: [`note: ${kept.length} results of ${old.created.name} are reused`] }
+  return {
+    reused: kept,
+    notes: [`note: reused of ${old.created.name}: ${kept.length} of ${old.plan.nodes.length} results`],
+  }
 }
 
 function parametersFor(old: RunState, texts: readonly string[]): readonly ParameterValue[] {

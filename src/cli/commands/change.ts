@@ -4,12 +4,15 @@ import { loadRun, requestStored } from '../../engine/load.ts'
 import type { Store, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal, type Local } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { valuesOfRun } from '../source.ts'
 import { assignments } from '../values.ts'
+
+const LOOK_MS = 50
 
 /**
  * `kontroler cancel RUN…`: asks each run to end and waits until it has. A run whose engine is gone is driven to its
@@ -25,8 +28,12 @@ export async function cancel(
       const run = await findRun(local.store, text)
       const skipFinally = options.now === true
       await ask(local.store, run, { kind: 'cancel', by: environment.user, skipFinally })
-      if (await isDriven(local.store, run)) await ended(local.store, run)
-      else await driveToEnd(environment, local, run, options.grace)
+      // Another process ends it; when there is none, or it dies meanwhile, this one does.
+      for (let now = await openRun(local.store, run.id); now !== null; ) {
+        if (!(await isDriven(local.store, now))) await driveToEnd(environment, local, now, options.grace)
+        else await new Promise(resolve => setTimeout(resolve, LOOK_MS))
+        now = await openRun(local.store, run.id)
+      }
       const now = await local.store.run(run.id)
       process.stdout.write(
         `run ${run.name} ${now?.phase === 'cancelled' ? 'is cancelled' : `has ${now?.phase}`}\n`,
@@ -106,17 +113,10 @@ async function onlyWaiting(store: Store, run: StoredRun): Promise<string> {
   throw new CommandError('SEVERAL_WAIT', `several tasks wait for approval: ${names}`, 'name one of them')
 }
 
-/** Another process ends it; when that process dies meanwhile, this one takes over. */
-async function ended(store: Store, run: StoredRun): Promise<void> {
-  for (;;) {
-    const now = await store.run(run.id)
-    if (now === null || isTerminal(now.phase)) return
-    if (!(await isDriven(store, now))) {
-      const fix = `kontroler cancel ${run.name}`
-      throw new CommandError('ENGINE_GONE', `the engine of run ${run.name} went away meanwhile`, fix, 1)
-    }
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
+/** The run as it is now; null when it has settled. */
+async function openRun(store: Store, id: string): Promise<StoredRun | null> {
+  const run = await store.run(id)
+  return run === null || isTerminal(run.phase) ? null : run
 }
 
 async function driveToEnd(
@@ -128,13 +128,19 @@ async function driveToEnd(
   const state = await loadRun(local.store, run.id)
   if (state === null || isTerminal(state.phase)) return
   const { values, secrets } = await valuesOfRun(local.store, state, [])
-  const { settings } = executionOptions({ grace }, environment)
+  const { settings, kind } = executionOptions({ grace }, environment)
+  const executor = await chooseExecutor(environment, kind)
   const notes: string[] = []
-  await driveRun({ local, values, secrets, environment, notes, settings, format: 'none' }, async engine => {
-    const now = await local.store.run(run.id)
-    if (!(await engine.adopt(run.id, now?.owner ?? null))) {
-      throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
-    }
-    return run.id
-  })
+  try {
+    await driveRun(
+      { local, values, secrets, environment, executor, notes, settings, format: 'none' },
+      async engine => {
+        if (await engine.adopt(run.id, run.owner)) return run.id
+        throw new CommandError('NOT_ADOPTED', `another engine took run ${run.name} over`, 'try again', 1)
+      },
+    )
+  } catch (error) {
+    // Somebody else was faster, and ends it.
+    if (!(error instanceof CommandError) || error.code !== 'NOT_ADOPTED') throw error
+  }
 }

@@ -8,11 +8,14 @@ import { type ScheduledDag, Scheduler } from '../../engine/scheduler.ts'
 import { StoreError } from '../../ports/store.ts'
 import type { LoadedDagRun } from '../../spec/load.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
+import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { ignoredOf } from '../../executors/process/ignored.ts'
 import { interruptedRuns } from '../interrupted.ts'
-import { type Local, openEngine, openLocal } from '../local.ts'
-import { type Manifest, printProblems, readManifest, storeManifest } from '../manifest.ts'
+import { type Local, openLocal } from '../local.ts'
+import { openEngine } from '../local-engine.ts'
+import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { eventLines } from '../show/lines.ts'
 import { clockTime, painter } from '../show/text.ts'
@@ -32,7 +35,8 @@ export async function dev(
   directory: string,
   options: ExecutionOptions,
 ): Promise<number> {
-  const { settings } = executionOptions(options, environment)
+  const { settings, kind } = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, kind)
   const folder = directoryOf(directory)
   const given = secretOptions(options.secret ?? [])
   const paint = painter(environment.color)
@@ -65,10 +69,13 @@ export async function dev(
             }
           }
         },
+        progress: say,
         trouble: (code, message) => say(paint('yellow', `warning ${code}: ${message}`)),
       },
       settings,
+      executor,
     )
+    if (executor.note !== null) say(executor.note)
     const scheduler: Scheduler = new Scheduler(engine, { workdir: folder, nameOf: dag => runName(dag.name) })
     const stopListening = onSignals(() => over.resolve())
     try {
@@ -77,7 +84,10 @@ export async function dev(
       await adoptInterrupted(local, engine, say)
       const stopWatching = onChanges(
         folder,
-        () => reload(watched, local, engine, scheduler, environment, say),
+        async () => {
+          await reload(watched, local, engine, scheduler, environment, say)
+          await adoptInterrupted(local, engine, say)
+        },
         say,
       )
       await over.promise
@@ -131,12 +141,12 @@ async function reload(
   const manifest = keepLastGood(read, watched.manifest)
   watched.manifest = manifest
   const dags = manifest.dags.map(({ dag }): ScheduledDag => ({ dag, hash: dagHash(dag) }))
-  await scheduler.replace(dags)
-  await storeManifest(manifest, local.store, systemClock.now())
+  await scheduler.replace(dags, () => storeManifest(manifest, local.store, systemClock.now()))
   const names = dags.map(({ dag }) => dag.name).join(', ')
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
   )
+  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, ignoredOf)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()
 }
@@ -162,6 +172,8 @@ async function startDagRun(
   say: (text: string) => void,
 ): Promise<void> {
   const target = dags.find(({ dag }) => dag.name === dagRun.dagName && dag.namespace === dagRun.namespace)
+  const why = notStarted(dagRun, target !== undefined)
+  if (why !== null) return say(`DagRun ${dagRun.name ?? ''} is not carried out: ${why}`)
   if (target === undefined || dagRun.name === null) return
   const created = createRun(
     {
@@ -187,9 +199,23 @@ async function startDagRun(
   }
 }
 
+/** Why an order cannot be carried out here; null when it can. */
+function notStarted({ name, dagName, action }: LoadedDagRun, isThere: boolean): string | null {
+  if (action !== null)
+    return `documents cannot ${action.type} yet; use kontroler ${action.type} ${action.run}`
+  if (!isThere) return `there is no DAG ${dagName} in this directory`
+  return name === null ? 'give it metadata.name; generateName would start a run at each change' : null
+}
+
 async function adoptInterrupted(local: Local, engine: Engine, say: (text: string) => void): Promise<void> {
   for (const run of await interruptedRuns(local.store)) {
-    if (await engine.adopt(run.id, run.owner)) say(`run ${run.name} was interrupted and goes on`)
+    try {
+      if (engine.stateOf(run.id) === null && (await engine.adopt(run.id, run.owner)))
+        say(`run ${run.name} was interrupted and goes on`)
+    } catch (error) {
+      // One run that cannot be read does not hold up the others.
+      engine.trouble(error, run.id)
+    }
   }
 }
 

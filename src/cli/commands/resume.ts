@@ -2,6 +2,7 @@ import { isTerminal } from '../../core/run/state.ts'
 import { loadRun, requestStored } from '../../engine/load.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
+import { chooseExecutor } from '../executor.ts'
 import { CommandError, exitCodeOf } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
@@ -15,6 +16,7 @@ export async function resume(
   options: ExecutionOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment.stateDir, false)
   try {
     const run = await findRun(local.store, text)
@@ -25,25 +27,29 @@ export async function resume(
     const by = environment.user
     const problem = await requestStored(local.store, run.id, { kind: 'resume', by }, () => systemClock.now())
     if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, 1)
-    if (await isDriven(local.store, run)) {
+    // The look that finds the owner dead is the one whose owner is taken over from: another may be faster.
+    const now = (await local.store.run(run.id)) ?? run
+    if (await isDriven(local.store, now)) {
       process.stdout.write(`run ${run.name} goes on; see it with: kontroler watch ${run.name}\n`)
       return 0
     }
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
-    return await driveRun({ local, values, secrets, environment, notes: [], ...execution }, async engine => {
-      const now = await local.store.run(run.id)
-      if (!(await engine.adopt(run.id, now?.owner ?? null))) {
-        throw new CommandError(
-          'NOT_ADOPTED',
-          `another engine took run ${run.name} over`,
-          `kontroler watch ${run.name}`,
-          1,
-        )
-      }
-      return run.id
-    })
+    return await driveRun(
+      { local, values, secrets, environment, notes: [], executor, ...execution },
+      async engine => {
+        if (!(await engine.adopt(run.id, now.owner))) {
+          throw new CommandError(
+            'NOT_ADOPTED',
+            `another engine took run ${run.name} over`,
+            `kontroler watch ${run.name}`,
+            1,
+          )
+        }
+        return run.id
+      },
+    )
   } finally {
     await local.close()
   }

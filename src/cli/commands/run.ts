@@ -1,15 +1,16 @@
 import { resolve } from 'node:path'
-import type { Dag, ParameterValue } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
+import { checkMetadata } from '../../spec/check/metadata.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
-import { EXIT, CommandError } from '../exit.ts'
+import { choose, chosenParameters } from '../choice.ts'
+import { CommandError, EXIT } from '../exit.ts'
+import { chooseExecutor } from '../executor.ts'
 import { executionOptions, type ExecutionOptions } from '../execution.ts'
 import { openLocal } from '../local.ts'
 import { interruptedNotes } from '../interrupted.ts'
-import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
+import { ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { assignments, secretOptions, valueSource, valuesIn } from '../values.ts'
 
@@ -27,7 +28,9 @@ export async function run(
   options: RunOptions,
 ): Promise<number> {
   const execution = executionOptions(options, environment)
+  const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
+  if (options.name !== undefined) checkRunName(options.name)
   const local = await openLocal(environment.stateDir, true)
   try {
     const manifest = await readManifest(files, local.store)
@@ -67,63 +70,25 @@ export async function run(
       () => manifest.configMaps,
     )
     const secrets = [...valuesIn(given), ...valuesIn(manifest.secrets)]
-    const notes = [...(await interruptedNotes(local.store)), ...ignoredNotes(chosen.dag, ignoredOf)]
-    return await driveRun({ local, values, environment, secrets, notes, ...execution }, async engine => {
-      await engine.submit(chosen.dag, created.value)
-      return id
-    })
+    const notes = [
+      ...(await interruptedNotes(local.store)),
+      ...ignoredNotes(chosen.dag, work => executor.ignores(work)),
+    ]
+    return await driveRun(
+      { local, values, environment, secrets, notes, executor, ...execution },
+      async engine => {
+        await engine.submit(chosen.dag, created.value)
+        return id
+      },
+    )
   } finally {
     await local.close()
   }
 }
 
-interface Chosen {
-  readonly dag: Dag
-  readonly parameters: readonly ParameterValue[]
-  readonly runName: string | null
-}
-
-/** The one DAG that is meant: named, or the only one, or the one that the only DagRun in the files is of. */
-function choose(manifest: Manifest, wanted: string | undefined): Chosen {
-  const dags = manifest.dags.filter(({ dag: { name } }) => wanted === undefined || name === wanted)
-  const names = manifest.dags.map(({ dag }) => dag.name).join(', ')
-  if (wanted !== undefined && dags.length === 0) {
-    throw new CommandError(
-      'UNKNOWN_DAG',
-      `the files hold no DAG ${wanted}`,
-      names === '' ? 'name a file with a DAG' : `they hold: ${names}`,
-    )
-  }
-  const runs = manifest.dagRuns.filter(({ dagName }) => wanted === undefined || dagName === wanted)
-  const [onlyRun, secondRun] = runs
-  if (onlyRun !== undefined && secondRun === undefined) {
-    const loaded = manifest.dags.find(
-      ({ dag }) => dag.name === onlyRun.dagName && dag.namespace === onlyRun.namespace,
-    )
-    if (loaded !== undefined)
-      return { dag: loaded.dag, parameters: onlyRun.parameters, runName: onlyRun.name }
-  }
-  const [first, second] = dags
-  if (first === undefined)
-    throw new CommandError('NO_DAG', 'the files hold no DAG', 'name a file with a document of kind DAG')
-  if (second !== undefined) {
-    throw new CommandError(
-      'SEVERAL_DAGS',
-      `the files hold several DAGs: ${names}`,
-      'choose one with --dag NAME',
-    )
-  }
-  return { dag: first.dag, parameters: [], runName: null }
-}
-
-/** What `-p` says wins over what a DagRun document says. */
-function chosenParameters(
-  documented: readonly ParameterValue[],
-  texts: readonly string[],
-): readonly ParameterValue[] {
-  const given = assignments('-p', texts)
-  const overrides = [...given].map(
-    ([name, value]): ParameterValue => ({ name, value: { kind: 'value', value } }),
-  )
-  return [...documented.filter(({ name }) => !given.has(name)), ...overrides]
+/** A run's name is that of its DagRun, so it has the form that Kubernetes asks for. */
+function checkRunName(name: string): void {
+  checkMetadata({ name }, 'DagRun', ({ code, message, fix }) => {
+    throw new CommandError(code, message, fix)
+  })
 }

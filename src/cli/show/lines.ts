@@ -1,6 +1,7 @@
-import type { RunEvent } from '../../core/run/events.ts'
+import type { Outcome, RunEvent } from '../../core/run/events.ts'
 import { type RunState, taskByKey } from '../../core/run/state.ts'
-import { type Paint, clockTime, duration, mark, printable } from './text.ts'
+import { sentenceOf } from '../../core/run/words.ts'
+import { type Paint, clockTime, duration, mark, printable, tookMs } from './text.ts'
 
 /** One event as one line for a log; null for events that say nothing new to a reader. */
 export function eventLines(state: RunState, event: RunEvent, paint: Paint): readonly string[] {
@@ -75,15 +76,11 @@ function ended(
 ): [string, string] {
   const attempt = taskByKey(state, event.task).attempts[event.attempt - 1]
   const took =
-    attempt === undefined ? '' : ` in ${duration(event.at - (attempt.runningAt ?? attempt.startedAt))}`
+    attempt === undefined ? '' : ` in ${duration(tookMs({ ...attempt, endedAt: event.at }, event.at))}`
   const { outcome, next } = event
   if (outcome.kind === 'succeeded') return [mark('succeeded', paint), `${event.task} succeeded${took}`]
   if (outcome.kind === 'cancelled') return [mark('cancelled', paint), `${event.task} was stopped`]
-  const how =
-    outcome.kind === 'exitCode' && outcome.message === null
-      ? `exited with code ${outcome.exitCode ?? '?'}`
-      : null
-  const text = how ?? printable(outcome.message ?? outcome.reason)
+  const text = printable(howOf(outcome))
   if (next.kind === 'retry') {
     return [
       mark('backoff', paint),
@@ -92,6 +89,13 @@ function ended(
   }
   if (next.kind === 'wait') return [mark('waiting', paint), `${event.task}: ${text}; waits for a decision`]
   return [mark('failed', paint), `${event.task} failed${took}: ${text}`]
+}
+
+/** What ended the attempt. One that ran out of time was ended by our signal, which is not the reason. */
+function howOf({ kind, exitCode, message, reason }: Outcome): string {
+  if (kind === 'timedOut') return sentenceOf('TIMED_OUT', {})
+  if (kind === 'exitCode' && message === null) return `exited with code ${exitCode ?? '?'}`
+  return message ?? reason
 }
 
 function settledText(

@@ -1,6 +1,7 @@
 import { type RunState, type TaskState, lastAttempt, taskAt } from '../../core/run/state.ts'
 import type { LogArchive } from '../../ports/logs.ts'
-import { type Paint, duration, mark, printable } from './text.ts'
+import { terminalText } from './log-text.ts'
+import { type Paint, duration, mark, printable, shellWord } from './text.ts'
 
 const TAIL_LINES = 12
 const TAIL_BYTES = 16_384
@@ -23,7 +24,8 @@ export async function summaryLines(
   const failed = root === undefined ? null : taskAt(state, root)
   if (failed !== null) {
     lines.push(...(await lastWords(state, failed, logs, paint, mask)))
-    if (failed.attempts.length > 0) lines.push('', `  logs:    kontroler logs ${name} --task '${failed.key}'`)
+    if (failed.attempts.length > 0)
+      lines.push('', `  logs:    kontroler logs ${name} --task ${shellWord(failed.key)}`)
   }
   lines.push(`  explain: kontroler explain ${name}`, `  retry:   kontroler retry ${name}`)
   return lines
@@ -58,7 +60,7 @@ async function lastWords(
   const text = await tail(logs, { run: state.created.run, task: task.key, attempt: attempt.number })
   if (text === null) return []
   if (text === '') return ['', paint('dim', `  ${task.key} wrote nothing`)]
-  const shown = printable(mask(text), false).split('\n').slice(-TAIL_LINES)
+  const shown = terminalText(mask(text), false).split('\n').slice(-TAIL_LINES)
   return [
     '',
     paint('dim', `  last lines of ${task.key}:`),

@@ -1,3 +1,4 @@
+import type { Plan } from '../../core/run/plan.ts'
 import {
   type RunState,
   type TaskState,
@@ -6,53 +7,98 @@ import {
   lastAttempt,
   taskAt,
 } from '../../core/run/state.ts'
-import { type Paint, cut, duration, mark, printable } from './text.ts'
+import { type Paint, cut, duration, elapsed, mark, printable, tookMs } from './text.ts'
+
+/** How the tree is drawn. */
+export interface TreeOptions {
+  readonly paint: Paint
+  /** No line is wider. */
+  readonly columns: number
+  /** There are no more lines than this. */
+  readonly rows: number
+  /** Turns the marks of what runs; null for a picture that stands still. */
+  readonly frame: number | null
+}
 
 /** The run as lines of text, one task a line, dependents further right. Fits into `rows`, busiest tasks first. */
-export function treeLines(
-  state: RunState,
-  now: number,
-  options: { readonly paint: Paint; readonly columns: number; readonly rows: number; readonly frame: number },
-): readonly string[] {
+export function treeLines(state: RunState, now: number, options: TreeOptions): readonly string[] {
   const { paint, columns } = options
-  const planned = state.tasks.slice(0, state.plan.nodes.length)
-  const depths = depthsOf(state)
-  const width = Math.min(
-    40,
-    Math.max(...planned.map(task => task.key.length + 2 * (depths[task.index] ?? 0)), 4) + 2,
-  )
-  const ordered = planned.toSorted(
-    (a, b) => (a.part === b.part ? 0 : a.part === 'main' ? -1 : 1) || order(depths, a) - order(depths, b),
-  )
-  const shown = fit(ordered, Math.max(3, options.rows - 3))
+  const { order, depths, width } = layoutOf(state.plan)
+  const room = Math.max(3, options.rows - 2)
+  const shown = fit(state, order, room)
+  const nameWidth = Math.min(width, Math.max(12, columns - 2 - DETAIL_WIDTH_MIN))
   const lines = shown.map(task => {
     const indent = '  '.repeat(depths[task.index] ?? 0)
-    const name = cut(`${indent}${mark(task.state, paint, options.frame)} ${task.key}`, 200)
-    const plainLength = indent.length + 2 + task.key.length
-    const gap = ' '.repeat(Math.max(1, width + 2 - plainLength))
-    const detail = cut(
-      detailOf(state, task, now),
-      Math.max(10, columns - Math.max(width + 2, plainLength) - 3),
-    )
-    return `  ${name}${gap}${paint('dim', detail)}`
+    const name = cut(task.key, Math.max(4, columns - indent.length - 5))
+    const used = indent.length + 2 + name.length
+    const gap = ' '.repeat(Math.max(2, nameWidth + 2 - used))
+    const rest = columns - 2 - used - gap.length
+    const detail = rest < 6 ? '' : cut(detailOf(state, task, now), rest)
+    return `  ${indent}${mark(task.state, paint, options.frame)} ${name}${detail === '' ? '' : `${gap}${paint('dim', detail)}`}`
   })
-  const hidden = ordered.length - shown.length
+  const rest = order.length - shown.length
   return [
     headline(state, now, options),
     ...lines,
-    ...(hidden > 0 ? [paint('dim', `  … and ${hidden} more tasks`)] : []),
+    ...(rest > 0 ? [paint('dim', cut(`  … and ${rest} more: ${countText(state, shown)}`, columns))] : []),
   ]
 }
 
-function headline(
-  state: RunState,
-  now: number,
-  options: { readonly paint: Paint; readonly frame: number },
-): string {
+const DETAIL_WIDTH_MIN = 24
+
+/** What does not change while a run goes: made once, as a large run is drawn often. */
+interface Layout {
+  /** Positions of tasks in the order in which they are drawn. */
+  readonly order: readonly number[]
+  readonly depths: readonly number[]
+  /** Columns that mark, name and indent take, of all but the longest names. */
+  readonly width: number
+}
+
+const layouts = new WeakMap<Plan, Layout>()
+
+function layoutOf(plan: Plan): Layout {
+  const known = layouts.get(plan)
+  if (known !== undefined) return known
+  const depths = depthsOf(plan)
+  const rank = (index: number): number => (index < plan.mainCount ? 0 : 1_000) + (depths[index] ?? 0)
+  const order = [...plan.nodes.keys()].toSorted((a, b) => rank(a) - rank(b) || a - b)
+  const widths = plan.nodes.map(({ task }, index) => task.name.length + 2 * (depths[index] ?? 0) + 2)
+  const width = Math.min(
+    44,
+    widths.reduce((most, one) => Math.max(most, one), 4),
+  )
+  const layout = { order, depths, width }
+  layouts.set(plan, layout)
+  return layout
+}
+
+function headline(state: RunState, now: number, options: TreeOptions): string {
   const { paint } = options
-  const took = state.startedAt === null ? '' : duration((state.endedAt ?? now) - state.startedAt)
+  const isOver = isTerminal(state.phase)
+  const took =
+    state.startedAt === null
+      ? ''
+      : isOver
+        ? duration((state.endedAt ?? now) - state.startedAt)
+        : elapsed(now - state.startedAt)
+  const progress = `${state.done}/${state.total}`
   const shape = mark(state.phase, paint, options.frame)
-  return `${shape} ${paint('bold', state.created.name)}  ${state.done}/${state.total}  ${paint('dim', took)}`
+  const name = cut(state.created.name, Math.max(8, options.columns - progress.length - took.length - 7))
+  return `${shape} ${paint('bold', name)}  ${progress}  ${paint('dim', took)}`
+}
+
+/** `120 succeeded, 59 queued` of those that are not shown. */
+function countText(state: RunState, shown: readonly TaskState[]): string {
+  const counts = new Map<TaskState['state'], number>()
+  const add = (task: TaskState, by: number): unknown =>
+    counts.set(task.state, (counts.get(task.state) ?? 0) + by)
+  for (const index of state.plan.nodes.keys()) add(taskAt(state, index), 1)
+  for (const task of shown) add(task, -1)
+  return [...counts]
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name === 'upstreamFailed' ? 'not run' : name}`)
+    .join(', ')
 }
 
 /** What there is to say beside the name: how long, why it waits, how it ended. */
@@ -74,7 +120,7 @@ export function detailOf(state: RunState, task: TaskState, now: number): string 
       return `starting${tries}`
     case 'running':
       return (
-        (began === null ? '' : duration(now - began)) +
+        (began === null ? '' : elapsed(now - began)) +
         (attempt?.phase === 'stopping' ? '  stopping' : '') +
         tries
       )
@@ -83,7 +129,7 @@ export function detailOf(state: RunState, task: TaskState, now: number): string 
     case 'succeeded':
       if (task.reason === 'REUSED') return 'reused'
       if (task.reason === 'APPROVED') return task.message ?? 'approved'
-      return (began === null ? '' : duration((attempt?.endedAt ?? now) - began)) + tries
+      return (attempt === undefined ? '' : duration(tookMs(attempt, now))) + tries
     case 'failed':
       return failedDetail(task) + tries
     case 'skipped':
@@ -132,15 +178,15 @@ function waitsFor(state: RunState, task: TaskState): string {
     : `waits for ${names.join(', ')}${open.length > 3 ? ` and ${open.length - 3} more` : ''}`
 }
 
-/** Longest way from a root, per planned task. */
-function depthsOf(state: RunState): readonly number[] {
+/** Longest way from a root, per planned task; deep graphs stay readable by going no further right. */
+export function depthsOf({ nodes }: Plan): readonly number[] {
   const depths: number[] = []
-  const waiting = state.plan.nodes.map(node => node.dependencies.length)
-  const open = state.plan.nodes.flatMap((node, index) => (node.dependencies.length === 0 ? [index] : []))
+  const waiting = nodes.map(node => node.dependencies.length)
+  const open = nodes.flatMap((node, index) => (node.dependencies.length === 0 ? [index] : []))
   for (let at = 0; at < open.length; at += 1) {
     const index = open[at] ?? 0
     depths[index] ??= 0
-    for (const next of state.plan.nodes[index]?.dependents ?? []) {
+    for (const next of nodes[index]?.dependents ?? []) {
       depths[next] = Math.max(depths[next] ?? 0, (depths[index] ?? 0) + 1)
       waiting[next] = (waiting[next] ?? 0) - 1
       if (waiting[next] === 0) open.push(next)
@@ -149,23 +195,30 @@ function depthsOf(state: RunState): readonly number[] {
   return depths.map(depth => Math.min(depth, 12))
 }
 
-function order(depths: readonly number[], task: TaskState): number {
-  return (depths[task.index] ?? 0) * 1_000_000 + task.index
-}
-
-/** All of them when they fit; else those in motion or failed before those that wait or are done. */
-function fit(tasks: readonly TaskState[], rows: number): readonly TaskState[] {
+/** All of them when they fit; else those that failed or are in motion before those that wait or are done. */
+function fit(state: RunState, order: readonly number[], rows: number): readonly TaskState[] {
+  const tasks = order.map(index => taskAt(state, index))
   if (tasks.length <= rows) return tasks
-  const rank = (task: TaskState): number => {
-    if (task.state === 'failed') return 0
-    if (!isSettled(task.state) && task.state !== 'pending') return 1
-    return task.state === 'pending' ? 2 : 3
-  }
-  const kept = new Set(tasks.toSorted((a, b) => rank(a) - rank(b)).slice(0, rows))
+  const byRank: TaskState[][] = [[], [], [], [], []]
+  for (const task of tasks) byRank[rankOf(task)]?.push(task)
+  const kept = new Set(byRank.flat().slice(0, rows))
   return tasks.filter(task => kept.has(task))
 }
 
-/** True once there is nothing left to draw. */
-export function isOver(state: RunState): boolean {
-  return isTerminal(state.phase)
+function rankOf(task: TaskState): number {
+  switch (task.state) {
+    case 'failed':
+      return 0
+    case 'starting':
+    case 'running':
+    case 'backoff':
+    case 'waiting':
+      return 1
+    case 'queued':
+      return 2
+    case 'pending':
+      return 3
+    default:
+      return 4
+  }
 }

@@ -1,19 +1,19 @@
 /**
  * Where the files of a run and of an attempt are kept, below the state directory. The names are made from ids only and
- * hold nothing but `a-z 0-9 - _ . ~ /`, so no id can lead out of its folder, and two ids never share one: not even
+ * hold nothing but `a-z 0-9 - _ . ~ @ /`, so no id can lead out of its folder, and two ids never share one: not even
  * on a file system that takes `A` and `a` for the same.
  *
- * @example runPath('0198c7')              → 'runs/0198c7'
- * @example attemptPath('0198c7', 'build[12]', 2) → 'runs/0198c7/build.12/2'
+ * @example runPath('0198c7')                     → 'runs/0198c7'
+ * @example attemptPath('0198c7', 'build[12]', 2) → 'runs/0198c7/build.12@2'
  */
 export const attemptPath = (run: string, task: string, attempt: number): string =>
-  `${runPath(run)}/${taskName(task)}/${attempt}`
+  `${runPath(run)}/${taskName(task)}@${attempt}`
 
-/** Folder of everything a run keeps; its workspace is `workspace_` in there, a name that no task key maps to. */
+/** Folder of everything a run keeps. */
 export const runPath = (run: string): string => `runs/${safeName(run)}`
 
 /** Folder that all tasks of a run share when its DAG asks for a workspace. */
-export const workspacePath = (run: string): string => `${runPath(run)}/workspace_`
+export const workspacePath = (run: string): string => `${runPath(run)}/workspace`
 
 const ITEM = /^(.*)\[(\d+)\]$/su
 /** Most file systems allow 255 bytes in one name. */

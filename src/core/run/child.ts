@@ -17,6 +17,11 @@ export function childRunId(run: string, task: string, attempt: number): string {
   return `${time}-8${part('a', 3)}-8${part('b', 3)}-${part('c', 8)}${part('d', 4)}`
 }
 
+/** @example childRunName('nightly-x7k2p', 'tables[0]') → 'nightly-x7k2p-tables-0' */
+export function childRunName(run: string, task: string): string {
+  return `${run}-${task.replace(/[^a-z0-9-]+/g, '-').replace(/-+$/, '')}`
+}
+
 /** The key that makes the child's creation happen once. */
 export function childTriggerKey(run: string, task: string, attempt: number): string {
   return `${run}/${task}/${attempt}`

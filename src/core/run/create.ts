@@ -1,4 +1,5 @@
 import type { Dag, ParameterValue } from '../dag/dag.ts'
+import { meantOr } from '../nearest.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { Checked, Problem } from '../problem.ts'
 import type { ReusedTask, RunCreated, RunEvent, Trigger } from './events.ts'
@@ -78,8 +79,9 @@ function parameterValues(dag: Dag, given: readonly ParameterValue[], problems: P
 export function reusable(old: RunState, again: readonly string[] | null): Checked<readonly ReusedTask[]> {
   const unknown = (again ?? []).filter(key => !old.byKey.has(key))
   if (unknown.length > 0) {
-    const message = `run ${old.created.run} has no task ${unknown.join(', ')}`
-    return { ok: false, problems: [problem('UNKNOWN_TASK', message, 'see kontroler get for its tasks')] }
+    const message = `run ${old.created.name} has no task ${unknown.join(', ')}`
+    const fix = meantOr(unknown[0] ?? '', old.byKey.keys(), `see kontroler get ${old.created.name}`)
+    return { ok: false, problems: [problem('UNKNOWN_TASK', message, fix)] }
   }
   const rerun = tasksToRerun(old, again)
   const value = plannedTasks(old)
@@ -142,20 +144,17 @@ export function reuseEvents(reused: readonly ReusedTask[], now: number, sizeMax:
 }
 
 function unknownParameter(dag: Dag, name: string): Problem {
-  const declared = dag.parameters.map(parameter => parameter.name).join(', ') || 'none'
-  return problem(
-    'UNKNOWN_PARAMETER',
-    `DAG ${dag.name} declares no parameter ${name}`,
-    `declared are: ${declared}`,
-  )
+  const names = dag.parameters.map(parameter => parameter.name)
+  const fix = meantOr(name, names, `declared are: ${names.join(', ') || 'none'}`)
+  return problem('PARAMETER_UNKNOWN', `DAG ${dag.name} declares no parameter ${name}`, fix)
 }
 
 function twice(name: string): Problem {
-  return problem('DUPLICATE_PARAMETER', `parameter ${name} is given twice`, 'give it once')
+  return problem('PARAMETER_DUPLICATE', `parameter ${name} is given twice`, 'give it once')
 }
 
 function missing(name: string): Problem {
-  return problem('PARAMETER_MISSING', `parameter ${name} needs a value`, `give it with -p ${name}=…`)
+  return problem('PARAMETER_REQUIRED', `parameter ${name} needs a value`, `give it with -p ${name}=…`)
 }
 
 function problem(code: ProblemCode, message: string, fix: string): Problem {

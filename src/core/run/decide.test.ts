@@ -5,7 +5,7 @@ import { drive } from '../../../test/model/drive.ts'
 import { scenarios } from '../../../test/model/scenarios.ts'
 import { isTerminal } from './state.ts'
 
-const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 400)
+const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 500)
 
 test('decide, decideStarts and nextDeadline answer what the slow plain model answers, after every step', () => {
   fc.assert(

@@ -50,12 +50,12 @@ export function explainTask(state: RunState, key: string, now: number, context: 
   const about = ABOUT_RUN.has(code) ? [] : rootsOf(state, task)
   const root = about.map(cause => causeOf(asked, cause))
   const values = { ...valuesOf(asked, task, code), ...textOf(asked, task, code, about, root) }
-  const sentence = `${task.key} ${ABOUT_RUN.has(code) ? becauseOfRun(asked, task, code, values) : words(task, code, values)}`
+  const said = ABOUT_RUN.has(code) ? becauseOfRun(asked, task, code, values) : words(task, code, values)
   const waitsFor = code === 'WAITING_FOR_TASKS' && root[0] !== undefined ? `: ${root[0].sentence}` : ''
   return {
     code,
-    sentence: sentence + waitsFor,
-    next: nextStepOf(code, values),
+    sentence: `${task.key} ${said}${waitsFor}`,
+    next: nextOf(asked, task, code, values, about[0]),
     deadline: deadlineOf(asked, task),
     root,
   }
@@ -80,6 +80,27 @@ export function explainRun(state: RunState, now: number, context: ExplainContext
 
 const ROOTS_MAX = 20
 
+/** What waits for others is helped by what helps them; a task that runs another run is seen there. */
+function nextOf(asked: Asked, task: TaskState, code: ReasonCode, values: Values, root?: TaskState): string {
+  if (code === 'WAITING_FOR_TASKS' && root !== undefined) {
+    const rootCode = codeOf(asked, root)
+    if (HELPED.has(rootCode)) return nextStepOf(rootCode, valuesOf(asked, root, rootCode))
+  }
+  const child = task.task.work.kind === 'dag' && code === 'RUNNING' ? childRunOf(task) : null
+  return child === null ? nextStepOf(code, values) : `kontroler explain ${child}`
+}
+
+/** Waits that end sooner when somebody does something. */
+const HELPED: ReadonlySet<ReasonCode> = new Set([
+  'WAITING_FOR_APPROVAL',
+  'WAITING_FOR_DECISION',
+  'WAITING_FOR_RUN_SLOT',
+  'WAITING_FOR_GROUP_SLOT',
+  'WAITING_FOR_POOL',
+  'WAITING_FOR_ENGINE_SLOT',
+  'RUN_PAUSED',
+])
+
 function words(task: TaskState, code: ReasonCode, values: Values): string {
   return task.state === 'failed' && code !== 'FAN_OUT_FAILED' ? failureOf(task) : sentenceOf(code, values)
 }
@@ -94,7 +115,8 @@ function becauseOfRun(asked: Asked, task: TaskState, code: ReasonCode, values: V
 function causeOf(asked: Asked, task: TaskState): Cause {
   const code = codeOf(asked, task)
   const values = { ...valuesOf(asked, task, code), ...textOf(asked, task, code, [], []) }
-  return { task: task.key, code, sentence: `${task.key} ${words(task, code, values)}` }
+  const said = ABOUT_RUN.has(code) ? becauseOfRun(asked, task, code, values) : words(task, code, values)
+  return { task: task.key, code, sentence: `${task.key} ${said}` }
 }
 
 function runValues(asked: Asked): Values {
@@ -162,7 +184,7 @@ function textOf(
     case 'WAITING_FOR_BACKOFF':
       return { text: failureOf(task, task.task.retry.limit + task.infrastructureRetries + 1) }
     case 'RUNNING':
-      return { text: task.fan === null ? null : doneText(asked.state, task.fan.children) }
+      return { text: runningText(asked.state, task) }
     case 'STOPPING':
       return { text: stoppingText(asked.state, task) }
     default:
@@ -187,7 +209,10 @@ function withoutRoots(task: TaskState, code: ReasonCode): string {
   return code === 'DEPENDENCY_SKIPPED' ? `${names} was skipped` : `${names} failed`
 }
 
-function doneText(state: RunState, children: readonly number[]): string {
+function runningText(state: RunState, task: TaskState): string | null {
+  const child = task.task.work.kind === 'dag' ? childRunOf(task) : null
+  if (task.fan === null) return child === null ? null : `run ${child}`
+  const { children } = task.fan
   const done = children.filter(index => isSettled(taskAt(state, index).state)).length
   return `${done} of ${children.length} items are done`
 }

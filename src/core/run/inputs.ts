@@ -119,9 +119,9 @@ export function attemptInputs(
   if (work.kind !== 'container') return { ok: false, message: `${task.key} runs no container` }
   try {
     const render = (text: string): string => renderText(state, task, text, language)
-    const env = work.env.map(variable => ({
-      name: variable.name,
-      source: variable.kind === 'text' ? { ...variable, value: render(variable.value) } : variable,
+    const env = work.env.map(({ name, ...source }) => ({
+      name,
+      source: source.kind === 'text' ? { ...source, value: render(source.value) } : source,
     }))
     const rendered = { ...work, command: work.command.map(render), args: work.args.map(render) }
     return {

@@ -32,7 +32,7 @@ export function observeEnded(
 ): RunEvent[] {
   const live = liveAttempt(state, key, attempt)
   if (live === null) return []
-  const judged = judge(live.attempt, bounded(outcome), endedAt)
+  const judged = judge(state, live.attempt, bounded(outcome), endedAt)
   const { startedAt, runningAt } = live.attempt
   return [
     {
@@ -50,7 +50,7 @@ export function observeEnded(
  * An attempt that we stopped ended because of that, whatever code it left with, unless it had succeeded before the
  * stop reached it.
  */
-function judge(attempt: AttemptState, outcome: Outcome, endedAt: number | null): Outcome {
+function judge(state: RunState, attempt: AttemptState, outcome: Outcome, endedAt: number | null): Outcome {
   const stopping = attempt.stopping
   if (stopping === null) return outcome
   if (outcome.kind === 'succeeded' && (endedAt === null || endedAt <= stopping.at)) return outcome
@@ -64,7 +64,12 @@ function judge(attempt: AttemptState, outcome: Outcome, endedAt: number | null):
     case 'runTimedOut':
       return { ...outcome, kind: 'cancelled', reason: 'RUN_TIMED_OUT', outputs: {} }
     case 'cancelled':
-      return { ...outcome, kind: 'cancelled', reason: 'CANCELLED', outputs: {} }
+      return {
+        ...outcome,
+        kind: 'cancelled',
+        reason: state.stop?.why === 'replaced' ? 'REPLACED' : 'CANCELLED',
+        outputs: {},
+      }
   }
 }
 

@@ -77,7 +77,7 @@ export const REASONS = {
     'wrote outputs of more than 4096 bytes',
     'pass large data through the workspace or a store',
   ],
-  LOST: ['ended nobody knows how: {text}', 'kontroler retry {id}'],
+  LOST: ['has an unknown outcome: {text}', 'kontroler retry {id}'],
   START_ERROR: ['could not be started: {text}', 'kontroler retry {id}'],
   EXPRESSION_ERROR: ['has an expression that gave no value: {text}', 'correct the expression'],
   FAN_OUT_INVALID: ['could not be fanned out: {text}', 'correct forEach'],

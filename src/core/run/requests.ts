@@ -1,4 +1,6 @@
 import type { Parameter } from '../dag/dag.ts'
+import { fitsType } from '../dag/value-type.ts'
+import { meantOr } from '../nearest.ts'
 import type { ProblemCode } from '../problem-codes.ts'
 import type { Problem } from '../problem.ts'
 import type { RunEvent } from './events.ts'
@@ -33,7 +35,7 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
   if (isTerminal(state.phase)) {
     return refuse(
       'RUN_FINISHED',
-      `run ${state.created.run} has ${state.phase} already`,
+      `run ${state.created.name} has ended already: ${state.phase}`,
       'nothing is left to do',
     )
   }
@@ -47,7 +49,9 @@ export function answer(state: RunState, request: RunRequest, now: number): Answe
       if (!state.paused) return { ok: true, events: [] }
       return { ok: true, events: [{ type: 'runResumed', at: now, by: request.by }] }
     case 'begin':
-      return { ok: true, events: state.phase === 'queued' ? [{ type: 'runStarted', at: now }] : [] }
+      // One that is told to stop has nothing to begin.
+      if (state.phase !== 'queued' || state.stop !== null) return { ok: true, events: [] }
+      return { ok: true, events: [{ type: 'runStarted', at: now }] }
     case 'answer':
       return approve(state, request, now)
   }
@@ -70,11 +74,12 @@ function approve(state: RunState, request: Extract<RunRequest, { kind: 'answer' 
     const waiting = state.tasks
       .filter(({ reason }) => reason === 'WAITING_FOR_APPROVAL')
       .map(({ key }) => key)
-    const fix =
+    const others =
       waiting.length > 0
         ? `name one that waits: ${waiting.slice(0, 5).join(', ')}`
         : 'no task waits for approval'
-    return refuse('NOT_AN_APPROVAL', `run ${state.created.run} has no approval ${request.task}`, fix)
+    const fix = meantOr(request.task, waiting, others)
+    return refuse('NOT_AN_APPROVAL', `run ${state.created.name} has no approval ${request.task}`, fix)
   }
   if (task.state !== 'waiting') {
     return refuse(
@@ -103,8 +108,9 @@ function fillForm(
 ): Problem | null {
   const unknown = Object.keys(given).find(name => !form.some(field => field.name === name))
   if (unknown !== undefined) {
-    const known = form.map(({ name }) => name).join(', ') || 'none'
-    return problem('UNKNOWN_FORM_FIELD', `the form has no field ${unknown}`, `its fields are: ${known}`)
+    const names = form.map(({ name }) => name)
+    const fix = meantOr(unknown, names, `its fields are: ${names.join(', ') || 'none'}`)
+    return problem('UNKNOWN_FORM_FIELD', `the form has no field ${unknown}`, fix)
   }
   for (const field of form) {
     const value = given[field.name] ?? (field.default.kind === 'value' ? field.default.value : undefined)
@@ -121,7 +127,7 @@ function fillForm(
 
 /** Says what is wrong with a text as the value of a parameter or form field; null when it fits. */
 export function valueProblem(field: Parameter, value: string): Problem | null {
-  if (!fits(field, value)) {
+  if (!fitsType(field.type, value)) {
     return problem(
       'PARAMETER_TYPE',
       `${field.name} is not ${article(field.type)}: ${JSON.stringify(value)}`,
@@ -136,32 +142,12 @@ export function valueProblem(field: Parameter, value: string): Problem | null {
       .map(item => (typeof item === 'string' ? item : JSON.stringify(item)))
       .join(', ')
     return problem(
-      'PARAMETER_NOT_ALLOWED',
+      'PARAMETER_ENUM',
       `${field.name} cannot be ${JSON.stringify(value)}`,
       `use one of: ${allowed}`,
     )
   }
   return null
-}
-
-function fits(field: Parameter, value: string): boolean {
-  switch (field.type) {
-    case 'string':
-      return true
-    case 'boolean':
-      return value === 'true' || value === 'false'
-    case 'integer':
-      return /^-?\d{1,15}$/.test(value)
-    case 'number':
-      return value.trim() !== '' && Number.isFinite(Number(value))
-    case 'json':
-      try {
-        JSON.parse(value)
-        return true
-      } catch {
-        return false
-      }
-  }
 }
 
 function article(type: Parameter['type']): string {

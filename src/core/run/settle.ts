@@ -26,9 +26,13 @@ export function endOfGroup(
 /** How the run ends once every task has settled. */
 export function endOfRun(state: RunState, at: number): RunSettled {
   const stop = state.stop
-  if (stop?.why === 'cancelled' || stop?.why === 'replaced') {
-    const reason = stop.why === 'replaced' ? 'REPLACED' : 'CANCELLED'
-    return { type: 'runSettled', at, phase: 'cancelled', reason, message: `cancelled by ${stop.by}` }
+  if (stop?.why === 'cancelled') {
+    const message = `cancelled by ${stop.by}`
+    return { type: 'runSettled', at, phase: 'cancelled', reason: 'CANCELLED', message }
+  }
+  if (stop?.why === 'replaced') {
+    const message = 'a newer run took its place'
+    return { type: 'runSettled', at, phase: 'cancelled', reason: 'REPLACED', message }
   }
   if (stop?.why === 'timedOut') {
     const message = `the run took longer than its timeout${failureText(state, '; before that ')}`

@@ -22,7 +22,9 @@ export function sentenceOf(code: ReasonCode, values: Values): string {
 
 /** What to do next, as a command where there is one. */
 export function nextStepOf(code: ReasonCode, values: Values): string {
-  return fill(REASONS[code][1], values)
+  // An item's key has brackets, which a shell would read as a pattern.
+  const task = values.task?.includes('[') === true ? `'${values.task}'` : values.task
+  return fill(REASONS[code][1], task === undefined ? values : { ...values, task })
 }
 
 function fill(pattern: string, values: Values): string {

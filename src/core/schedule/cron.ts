@@ -38,20 +38,35 @@ export function checkCron(text: string): string | null {
 
 /**
  * What is wrong with the name of a time zone, as one sentence without a full stop; null when it is fine.
- * Fixed offsets and abbreviations with several meanings (`PST`, `IST`) are refused although `Intl` takes some.
  *
  * @example checkTimeZone('Europe/Berlim') // 'there is no time zone "Europe/Berlim"; did you mean Europe/Berlin?'
  */
 export function checkTimeZone(zone: string): string | null {
-  if (zone === '') return 'the time zone is empty; write a name like Europe/Berlin or UTC'
+  const problem = timeZoneProblem(zone)
+  return problem === null ? null : `${problem.message}; ${problem.fix}`
+}
+
+/**
+ * The same in two parts: what is wrong, and what to do. Fixed offsets and abbreviations with several meanings (`PST`,
+ * `IST`) are refused although `Intl` takes some.
+ */
+export function timeZoneProblem(zone: string): { readonly message: string; readonly fix: string } | null {
+  if (zone === '') return { message: 'the time zone is empty', fix: 'write a name like Europe/Berlin or UTC' }
   if (/^[+-]\d/.test(zone))
-    return `${quoted(zone)} is an offset, not a time zone; write a name like Europe/Berlin`
-  if (/^[A-Za-z]{3}$/.test(zone) && !SHORT_ZONES.has(zone.toUpperCase()))
-    return `${quoted(zone)} is an abbreviation, not a time zone; write a name like America/New_York`
+    return {
+      message: `${quoted(zone)} is an offset, not a time zone`,
+      fix: 'write a name like Europe/Berlin',
+    }
+  if (/^[A-Za-z]{3}$/.test(zone) && !SHORT_ZONES.has(zone.toUpperCase())) {
+    const message = `${quoted(zone)} is an abbreviation, not a time zone`
+    return { message, fix: 'write a name like America/New_York' }
+  }
   if (zoneExists(zone)) return null
   const near = zoneLike(zone.slice(0, ZONE_LENGTH_MAX))
-  const hint = near === null ? 'write a name like Europe/Berlin or UTC' : `did you mean ${near}?`
-  return `there is no time zone ${quoted(zone.slice(0, ZONE_LENGTH_MAX))}; ${hint}`
+  return {
+    message: `there is no time zone ${quoted(zone.slice(0, ZONE_LENGTH_MAX))}`,
+    fix: near === null ? 'write a name like Europe/Berlin or UTC' : `did you mean ${near}?`,
+  }
 }
 
 /**

@@ -1,3 +1,5 @@
+import { nearest } from '../nearest.ts'
+
 /**
  * What the clocks of a time zone show. The rules come from the time zone database of the JavaScript engine
  * (`Intl`), so they are as new as the engine is, and the same on a server and in a browser.
@@ -55,18 +57,16 @@ export function zoneExists(zone: string): boolean {
   }
 }
 
-/** The known zone that is most like a name nobody knows, or null when none is near. */
+/** The known zone that is most like a name nobody knows, by its whole name or its city; null when none is near. */
 export function zoneLike(name: string): string | null {
-  const wanted = plain(name)
-  let best: string | null = null
-  let bestDistance = Math.min(3, Math.floor(wanted.length / 4) + 1)
+  const zones = new Map<string, string>()
   for (const zone of ['UTC', ...Intl.supportedValuesOf('timeZone')]) {
-    const whole = plain(zone)
-    const city = plain(zone.slice(zone.lastIndexOf('/') + 1))
-    const distance = Math.min(edits(wanted, whole, bestDistance), edits(wanted, city, bestDistance))
-    if (distance < bestDistance) [best, bestDistance] = [zone, distance]
+    for (const written of [plain(zone), plain(zone.slice(zone.lastIndexOf('/') + 1))])
+      if (!zones.has(written)) zones.set(written, zone)
   }
-  return best
+  const wanted = plain(name)
+  const near = zones.has(wanted) ? wanted : nearest(wanted, zones.keys())
+  return near === null ? null : (zones.get(near) ?? null)
 }
 
 /** Stretches of one span between two probes: by zone, by number of the span since 1970. */
@@ -135,19 +135,3 @@ function firstChange(zone: string, from: number, to: number): number {
 }
 
 const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
-
-/** Levenshtein distance, or `limit` as soon as it cannot be less. */
-function edits(left: string, right: string, limit: number): number {
-  if (Math.abs(left.length - right.length) >= limit) return limit
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= right.length; j++) {
-      const same = left[i - 1] === right[j - 1] ? 0 : 1
-      const replaced = (row[j - 1] ?? 0) + same
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return Math.min(limit, row[right.length] ?? limit)
-}

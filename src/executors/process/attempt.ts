@@ -1,17 +1,16 @@
 import type { ChildProcess } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync } from 'node:fs'
 import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef, AttemptSpec, Observation } from '../../ports/executor.ts'
 import { readIntent, recordIntent } from './intent.ts'
 import type { Place } from './launch.ts'
 import { prepare, spawnLauncher } from './launch.ts'
-import type { End } from './outcome.ts'
-import { lost, neverStarted, notRun, outcomeOf, startError } from './outcome.ts'
+import { lost, neverStarted, outcomeOf, outcomeWithoutEnd, startError } from './outcome.ts'
 import { descendants, isAlive, signal } from './processes.ts'
 import type { AttemptRecord, Claim } from './record.ts'
 import { codeOf, readRecord, settleRecord } from './record.ts'
+import { noteStop, stopNotes } from '../stop-notes.ts'
 
 export interface AttemptOptions {
   readonly ref: AttemptRef
@@ -24,28 +23,37 @@ export interface AttemptOptions {
 /** How often an attempt is looked at that no exit event tells about: often at first, as most tasks are short. */
 const POLL_MS_MIN = 10
 const POLL_MS_MAX = 100
-/** The same while it is being stopped, or between a process's end and the end of what it left behind. */
-const STOP_POLL_MS = 20
+/** The same while its files or processes are about to change. */
+const SOON_MS = 20
 /** Rounds of KILL to each process before the group is killed as one, launcher included (a fork bomb outruns rounds). */
 const KILL_ROUNDS_MAX = 25
-/** How long a record may stay without a word before its writer counts as dead. */
-const BLANK_MS = 2_000
+/** Rounds of KILL after which a process that the kernel will not let die is no longer waited for. */
+const CLEARINGS_MAX = 500
+/** Looks at a record without a word, and no process that could write one, until its writer counts as dead. */
+const BLANK_LOOKS_MAX = 100
 /** Tries to make an attempt's folder on a machine that is out of files or space. */
 const TRIES_MAX = 25
 const TRY_AGAIN_MS = 200
 /** What a machine may run out of and have again a moment later. */
 const SHORTAGES: readonly string[] = ['EMFILE', 'ENFILE', 'ENOSPC', 'EDQUOT', 'ENOMEM', 'EAGAIN']
-/** Rounds of KILL after which a process that the kernel will not let die is no longer waited for. */
-const CLEARINGS_MAX = 500
+const WORDS: Readonly<Record<string, string>> = {
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  ENOSPC: 'no space left on the disk',
+  EDQUOT: 'no space left of the quota',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+}
 /** Longest a timer may be set for. */
 const DELAY_MS_MAX = 2 ** 31 - 1
 
 type Claimed = Extract<AttemptRecord, { kind: 'claimed' }>
 
 interface Stop {
-  readonly deadline: number
   /** TERM has been sent. */
   readonly asked: boolean
+  /** The grace time is over. */
+  readonly late: boolean
   /** How often KILL has been sent. */
   readonly rounds: number
 }
@@ -63,11 +71,16 @@ export class Attempt {
   #exit: { readonly pid: number; readonly code: number | null } | null = null
   #stop: Stop | null = null
   #saidRunning = false
-  #blankSince: number | null = null
+  /** What the look under way has read; null while it has not, or could not. */
+  #record: AttemptRecord | null = null
+  /** How it ended without having begun, while that could not be written down yet. */
+  #verdict: Outcome | null = null
+  #blankLooks = 0
   #tries = 0
   #clearings = 0
   #pollMs = POLL_MS_MIN
   #callOff: (() => void) | null = null
+  readonly #graces: (() => void)[] = []
   #looking: Promise<void> | null = null
   #again = false
   #done = false
@@ -89,20 +102,30 @@ export class Attempt {
     this.#lookSoon()
   }
 
+  /** Each call has a timer of its own, so the shortest grace time counts, and a clock that jumps changes nothing. */
   stop(graceMs: number): void {
-    const deadline = this.#options.clock.now() + Math.max(0, graceMs)
-    const before = this.#stop
-    if (before === null) this.#stop = { deadline, asked: false, rounds: 0 }
-    else this.#stop = { ...before, deadline: Math.min(before.deadline, deadline) }
+    this.#stop ??= { asked: false, late: false, rounds: 0 }
+    const delay = Math.min(Math.max(0, graceMs), DELAY_MS_MAX)
+    const late = (): void => {
+      if (this.#stop !== null) this.#stop = { ...this.#stop, late: true }
+      this.#look()
+    }
+    this.#graces.push(this.#options.clock.after(delay, late))
     this.#lookSoon()
   }
 
   /** Stops watching. What runs goes on. */
   async close(): Promise<void> {
-    this.#done = true
-    this.#callOff?.()
+    this.#quiet()
     this.#child?.removeAllListeners('exit').unref()
     await this.#looking
+  }
+
+  #quiet(): void {
+    this.#done = true
+    this.#again = false
+    this.#callOff?.()
+    for (const callOff of this.#graces) callOff()
   }
 
   #lookSoon(): void {
@@ -111,8 +134,7 @@ export class Attempt {
 
   #lookIn(delayMs: number): void {
     this.#callOff?.()
-    const delay = Math.min(Math.max(0, delayMs), DELAY_MS_MAX)
-    this.#callOff = this.#options.clock.after(delay, () => this.#look())
+    this.#callOff = this.#options.clock.after(delayMs, () => this.#look())
   }
 
   /** Looks at once, or again when a look is under way: what it has read may be old. */
@@ -138,7 +160,9 @@ export class Attempt {
   }
 
   async #lookOnce(): Promise<void> {
+    this.#record = null
     const record = readRecord(this.#options.folder)
+    this.#record = record
     switch (record.kind) {
       case 'none':
         return this.#notClaimed()
@@ -154,8 +178,9 @@ export class Attempt {
   }
 
   async #notClaimed(): Promise<void> {
+    if (this.#verdict !== null) return this.#settle(this.#verdict)
     if (this.#stop !== null) return this.#settle(neverStarted)
-    if (this.#child !== null) return this.#lookIn(STOP_POLL_MS)
+    if (this.#child !== null) return this.#lookIn(SOON_MS)
     if (this.#exit !== null) return this.#settle(startError('its launcher ended before the task began'))
     if (this.#spec !== null) return this.#launch(this.#spec)
   }
@@ -181,23 +206,23 @@ export class Attempt {
       this.#exit = { pid, code }
       this.#look()
     })
-    this.#lookIn(STOP_POLL_MS)
+    this.#lookIn(SOON_MS)
   }
 
   /** Somebody is between creating the record and writing to it, or died there; then the task has not begun. */
   #blank(): void {
     const { folder, clock } = this.#options
     const left = this.#child === null ? descendants(folder, null) : []
-    const now = clock.now()
-    this.#blankSince ??= now
-    if (this.#child === null && left.length === 0 && now - this.#blankSince >= BLANK_MS)
-      return this.#end(startError('its launcher ended before the task began'), now)
-    if (this.#stop !== null && now >= this.#stop.deadline) for (const { pid } of left) signal(pid, 'SIGKILL')
-    this.#lookIn(STOP_POLL_MS)
+    const abandoned = this.#child === null && left.length === 0
+    this.#blankLooks = abandoned ? this.#blankLooks + 1 : 0
+    if (this.#blankLooks > BLANK_LOOKS_MAX)
+      return this.#end(startError('its launcher ended before the task began'), clock.now())
+    if (this.#stop?.late === true) for (const { pid } of left) signal(pid, 'SIGKILL')
+    this.#lookIn(SOON_MS)
   }
 
   #claimed(record: Claimed): void {
-    const { folder, place } = this.#options
+    const { folder, place, clock } = this.#options
     const { claim } = record
     this.#spec = null
     this.#running(record)
@@ -205,14 +230,17 @@ export class Attempt {
     // The end may have been written between the first reading and the death.
     const latest = readRecord(folder)
     const end = latest.kind === 'claimed' ? latest.end : null
-    const stopped = this.#stop !== null && existsSync(join(folder, 'stop'))
-    if ((end === null || stopped) && !this.#cleared(end !== null)) return this.#lookIn(STOP_POLL_MS)
-    if (end === null) return this.#end(this.#outcomeWithoutEnd(claim), this.#options.clock.now())
-    return this.#end(this.#outcome(end), end.at)
+    const stopped = this.#stop !== null && stopNotes(folder) !== ''
+    if ((end === null || stopped) && !this.#cleared(end !== null)) return this.#lookIn(SOON_MS)
+    const outputs = this.#outputs ?? readIntent(folder)?.outputs ?? []
+    if (end !== null) return this.#end(outcomeOf(folder, end, outputs), end.at)
+    const code = this.#exit?.pid === claim.pid ? this.#exit.code : null
+    this.#end(outcomeWithoutEnd(folder, claim, place.boot, code, outputs), clock.now())
   }
 
   #alive(record: Claimed): void {
     if (this.#stop !== null) this.#press(record.claim, this.#stop)
+    if (this.#stop?.late === true) this.#lookIn(SOON_MS)
     // Its own child tells by its exit; any other is asked from time to time.
     else if (this.#child?.pid !== record.claim.pid) this.#poll()
   }
@@ -230,58 +258,39 @@ export class Attempt {
     report({ kind: 'running', ref, at: record.at, handle: { pid, started, boot } })
   }
 
-  /** TERM to the whole tree once; from the deadline on KILL, until the launcher has recorded the end and gone. */
+  /** TERM to the whole tree once; when the grace time is over KILL, until the launcher recorded the end and went. */
   #press(claim: Claim, stop: Stop): void {
-    const { folder, clock } = this.#options
+    const { folder } = this.#options
     if (!stop.asked) {
-      // The file first: a launcher that has not forked its task yet looks for it right after the fork.
-      note(folder, 'TERM')
+      // The note first: a launcher that has not forked its task yet looks for it right after the fork.
+      noteStop(folder, 'TERM')
       const escaped = descendants(folder, claim.pid).filter(({ group }) => group !== claim.pid)
-      signal(-claim.pid, 'SIGTERM')
-      for (const { pid } of escaped) signal(pid, 'SIGTERM')
+      // CONT, since what is suspended would not hear the TERM.
+      for (const name of ['SIGTERM', 'SIGCONT'] as const) {
+        signal(-claim.pid, name)
+        for (const { pid } of escaped) signal(pid, name)
+      }
     }
-    const late = clock.now() >= stop.deadline
-    this.#stop = { ...stop, asked: true, rounds: stop.rounds + (late ? 1 : 0) }
-    if (late) {
-      if (stop.rounds === 0) note(folder, 'KILL')
+    if (stop.late) {
+      if (stop.rounds === 0) noteStop(folder, 'KILL')
       for (const { pid } of descendants(folder, claim.pid)) signal(pid, 'SIGKILL')
       if (stop.rounds >= KILL_ROUNDS_MAX) signal(-claim.pid, 'SIGKILL')
     }
-    const left = late ? STOP_POLL_MS : stop.deadline - clock.now()
-    this.#lookIn(this.#child?.pid === claim.pid ? left : Math.min(left, POLL_MS_MAX))
+    this.#stop = { ...stop, asked: true, rounds: stop.rounds + (stop.late ? 1 : 0) }
   }
 
   /**
    * Whether nothing of the attempt runs any more once its launcher has gone. Without that a retry would run beside it.
    *
-   * @param patient  What is left has been asked to end and has until the deadline.
+   * @param patient  What is left has been asked to end and has until the end of the grace time.
    */
   #cleared(patient: boolean): boolean {
     const left = descendants(this.#options.folder, null)
     if (left.length === 0) return true
-    if (patient && this.#stop !== null && this.#options.clock.now() < this.#stop.deadline) return false
+    if (patient && this.#stop?.late === false) return false
     for (const { pid } of left) signal(pid, 'SIGKILL')
     this.#clearings += 1
     return this.#clearings > CLEARINGS_MAX
-  }
-
-  #outcome(end: End): Outcome {
-    const { folder } = this.#options
-    if (end.code >= 126 && existsSync(join(folder, 'refused'))) return notRun(end.code)
-    // A stop that came before the task was forked ends it with the code of a TERM.
-    const bySignal = end.bySignal || (end.code === 143 && noted(folder).includes('TERM'))
-    const declared = this.#outputs ?? readIntent(folder)?.outputs ?? []
-    return outcomeOf(folder, { code: end.code, bySignal }, declared)
-  }
-
-  #outcomeWithoutEnd(claim: Claim): Outcome {
-    const { folder, place } = this.#options
-    // On a full disk the launcher could not record the end, and ended with the task's code itself.
-    const code = this.#exit?.pid === claim.pid ? this.#exit.code : null
-    if (code !== null) return this.#outcome({ code, bySignal: false })
-    if (claim.boot !== place.boot) return lost('the machine was restarted while it ran')
-    if (noted(folder).includes('KILL')) return this.#outcome({ code: 137, bySignal: true })
-    return lost(`its launcher (pid ${claim.pid}) was killed, so nobody saw how the task ended`)
   }
 
   /** Decides an attempt that has not begun, unless a launcher was faster; then its claim counts. */
@@ -294,13 +303,8 @@ export class Attempt {
 
   #spawnFailed(outcome: Outcome): void {
     this.#child = null
-    if (this.#done) return
-    try {
-      this.#settle(outcome)
-      if (this.#again) this.#look()
-    } catch (error) {
-      this.#failed(error)
-    }
+    this.#verdict = outcome
+    this.#look()
   }
 
   /** The machine did not let us read or write the attempt's files. */
@@ -308,33 +312,27 @@ export class Attempt {
     const code = codeOf(error)
     if (code === '') throw error
     this.#tries += 1
-    const mayPass = SHORTAGES.includes(code)
-    if (this.#tries < TRIES_MAX && mayPass) return this.#lookIn(TRY_AGAIN_MS)
-    const why = `its files under the state directory cannot be used (${code})`
-    if (this.#spec === null && this.#stop === null && mayPass) return this.#lookIn(TRY_AGAIN_MS)
-    this.#end(this.#spec === null ? lost(why) : startError(why), this.#options.clock.now())
+    const passing = SHORTAGES.includes(code)
+    if (passing && this.#tries < TRIES_MAX) return this.#lookIn(TRY_AGAIN_MS)
+    const why = `its files under the state directory cannot be used: ${WORDS[code] ?? code}`
+    const now = this.#options.clock.now()
+    if (this.#record?.kind === 'none') {
+      // It has not begun, and that could not be written down; a launcher could not write its claim either.
+      const first = this.#verdict ?? (this.#stop === null ? startError(why) : neverStarted)
+      if (this.#verdict !== null) return this.#end(first, now)
+      this.#verdict = first
+      return this.#lookIn(SOON_MS)
+    }
+    // It may be running: as long as there is hope to read its record, nothing else is said about it.
+    if (passing) return this.#lookIn(TRY_AGAIN_MS)
+    if (!this.#cleared(false)) return this.#lookIn(SOON_MS)
+    this.#end(lost(why), now)
   }
 
   #end(outcome: Outcome, at: number): void {
     if (this.#done) return
-    this.#done = true
-    this.#again = false
-    this.#callOff?.()
+    this.#quiet()
     const { ref, report } = this.#options
     report({ kind: 'ended', ref, at, outcome })
-  }
-}
-
-/** What the engines did to stop an attempt, for whoever finds it dead. */
-function note(folder: string, word: 'TERM' | 'KILL'): void {
-  appendFileSync(join(folder, 'stop'), `${word}\n`, { mode: 0o600 })
-}
-
-function noted(folder: string): string {
-  try {
-    return readFileSync(join(folder, 'stop'), 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return ''
-    throw error
   }
 }

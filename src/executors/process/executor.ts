@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { attemptPath, runPath, workspacePath } from '../../core/run/attempt-path.ts'
 import type { ContainerWork } from '../../core/dag/dag.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -88,8 +90,7 @@ class ProcessExecutor implements Executor {
       for (const { pid } of left) signal(pid, 'SIGKILL')
       await new Promise<void>(resolve => this.#clock.after(END_ROUND_MS, resolve))
     }
-    if (options.removeWorkspace)
-      await rm(join(this.#place.state, workspacePath(run)), { recursive: true, force: true })
+    if (options.removeWorkspace) await removeWorkspace(join(this.#place.state, workspacePath(run)))
   }
 
   async close(): Promise<void> {
@@ -135,6 +136,16 @@ class ProcessExecutor implements Executor {
       })
       .finally(() => this.#pending.delete(settled))
     this.#pending.add(settled)
+  }
+}
+
+/** Removes a workspace, also one whose parts a task has made read-only. Links are removed, never followed. */
+async function removeWorkspace(folder: string): Promise<void> {
+  try {
+    await rm(folder, { recursive: true, force: true })
+  } catch {
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', folder])
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

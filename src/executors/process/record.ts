@@ -1,6 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Outcome } from '../../core/run/events.ts'
+import { codeOf } from '../error-code.ts'
+
+export { codeOf } from '../error-code.ts'
 
 /**
  * The record of an attempt: one file that comes into being exactly once (`O_EXCL`) and decides what the attempt is.
@@ -67,9 +70,6 @@ export function settleRecord(folder: string, outcome: Outcome): boolean {
   }
   return true
 }
-
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
 function parse(text: string, born: number, changed: number): AttemptRecord {
   const lines = text.split('\n')

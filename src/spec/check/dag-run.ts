@@ -1,4 +1,4 @@
-import { meantOr } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagRunDocument } from '../schema/dag-run.ts'
 import type { DagSpec } from '../schema/dag.ts'
@@ -34,6 +34,7 @@ export function checkDagRun(
 function checkAgainst(document: Loose<DagRunDocument>, dag: Loose<DagSpec>, report: Report): void {
   const declared = new Map(present(dag.parameters).map(([, parameter]) => [parameter.name, parameter]))
   const names = [...declared.keys()].filter(name => name !== undefined)
+  const meant = suggester(names)
   const given = new Set<string>()
   for (const [index, { name, value, fromSecret }] of present(document.spec?.parameters)) {
     if (name === undefined || name === '') continue
@@ -45,7 +46,7 @@ function checkAgainst(document: Loose<DagRunDocument>, dag: Loose<DagSpec>, repo
         code: 'PARAMETER_UNKNOWN',
         path: [...path, 'name'],
         message: `the DAG ${document.spec?.dagName ?? ''} declares no parameter ${name}`,
-        fix: meantOr(name, names, names.length === 0 ? 'remove it' : `use one of ${names.join(', ')}`),
+        fix: meant(name, names.length === 0 ? 'remove it' : `use one of ${names.slice(0, 12).join(', ')}`),
       })
     } else if (value !== undefined && !isGiven(fromSecret)) {
       const problem = valueProblem(parameter, value, 'the value')

@@ -1,5 +1,5 @@
-import { meantOr } from '../../core/dag/did-you-mean.ts'
-import { TASKS_MAX } from '../../core/dag/limits.ts'
+import { suggester } from '../../core/nearest.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagDocument, DagSpec } from '../schema/dag.ts'
 import { checkExpressions } from './expressions.ts'
@@ -10,6 +10,7 @@ import { checkNoTemplates } from './no-templates.ts'
 import { checkParameters, isGiven } from './parameters.ts'
 import { checkSchedule } from './schedule.ts'
 import { checkTriggers } from './triggers.ts'
+import { checkWorkspace } from './quantities.ts'
 import { at, type TaskView } from './view.ts'
 import { checkWebhook } from './webhook.ts'
 import { checkWork, taskName } from './work.ts'
@@ -27,14 +28,17 @@ export function checkDag(document: Loose<DagDocument>, views: readonly TaskView[
   checkDuration(spec.timeout, ['spec', 'timeout'], 1, report)
   checkDuration(spec.retention?.age, ['spec', 'retention', 'age'], 1, report)
   if (spec.pool !== undefined) checkLabel('pool', spec.pool, ['spec', 'pool'], report)
+  checkWorkspace(spec.workspace, report)
   checkWebhook(spec.webhook, report)
   checkTriggers(spec, document.metadata?.name, report)
   checkSize(document, views, report)
   checkGraph(views, report)
+  const declared = new Set(present(spec.parameters).map(([, { name }]) => name))
+  const meant = suggester([...declared].filter(name => name !== undefined))
   for (const view of views) {
     checkWork(view, report)
     checkNoTemplates(view, report)
-    checkTaskParameters(view, spec, report)
+    checkTaskParameters(view, declared, meant, report)
     if (view.spec.dag?.name !== undefined && view.spec.dag.name === document.metadata?.name) {
       report({
         code: 'DAG_CALLS_ITSELF',
@@ -59,28 +63,32 @@ function checkSize(document: Loose<DagDocument>, views: readonly TaskView[], rep
     })
   }
   const count = views.reduce((sum, view) => sum + Math.max(knownItems(view), 1), 0)
-  if (count <= TASKS_MAX) return
+  if (count <= LIMITS.tasksPerRunMax) return
   report({
     code: 'DAG_TOO_LARGE',
     path: ['spec', 'task'],
     on: 'key',
-    message: `the DAG has ${count} tasks with its fan-outs, more than ${TASKS_MAX}`,
+    message: `the DAG has ${count} tasks with its fan-outs, more than ${LIMITS.tasksPerRunMax}`,
     fix: 'split it into several DAGs',
   })
 }
 
 /** Parameters that a task asks for must be declared in the DAG. */
-function checkTaskParameters(view: TaskView, spec: Loose<DagSpec>, report: Report): void {
-  const declared = present(spec.parameters).flatMap(([, { name }]) => (name === undefined ? [] : [name]))
+function checkTaskParameters(
+  view: TaskView,
+  declared: ReadonlySet<string | undefined>,
+  meant: ReturnType<typeof suggester>,
+  report: Report,
+): void {
   const seen = new Set<string>()
   for (const [index, name] of present(view.spec.parameters)) {
     const path = at(view, 'parameters', index)
-    if (!declared.includes(name)) {
+    if (!declared.has(name)) {
       report({
         code: 'PARAMETER_UNKNOWN',
         path,
         message: `${taskName(view)} asks for the parameter ${name}, which the DAG does not declare`,
-        fix: meantOr(name, declared, `declare ${name} under spec.parameters`),
+        fix: meant(name, `declare ${name} under spec.parameters`),
       })
     } else if (seen.has(name)) {
       report({

@@ -23,6 +23,11 @@ export function checkExpressions(
   report: Report,
 ): void {
   const types = parameterTypes(parameters)
+  const secrets = new Set(
+    present(parameters).flatMap(([, { name, defaultFromSecret }]) =>
+      name !== undefined && isGiven(defaultFromSecret) ? [name] : [],
+    ),
+  )
   const settled = settledBefore(views)
   const mainTasks = new Map(views.filter(view => view.group === 'task').map(outputsOf))
   const allTasks = new Map(views.map(outputsOf))
@@ -31,7 +36,7 @@ export function checkExpressions(
     const fanOut = view.spec.forEach !== undefined || view.spec.matrix !== undefined
     const scope: ExpressionScope = { parameters: types, tasks, item: false, event: false, attempt: false }
     const inner: ExpressionScope = { ...scope, item: fanOut, attempt: true }
-    const context: Context = { view, settled, report }
+    const context: Context = { view, settled, secrets, report }
     const { when, forEach } = view.spec
     if (when !== undefined) expression(when, scope, 'boolean', ['when'], context)
     if (typeof forEach === 'string') expression(forEach, scope, 'list', ['forEach'], context)
@@ -40,7 +45,7 @@ export function checkExpressions(
 }
 
 /** Types of the parameters that expressions may name; those from a Secret stay out, so that no value leaks. */
-export function parameterTypes(parameters: Loose<ParameterSpec[]> | undefined): Map<string, ParameterType> {
+function parameterTypes(parameters: Loose<ParameterSpec[]> | undefined): Map<string, ParameterType> {
   const types = new Map<string, ParameterType>()
   for (const [, parameter] of present(parameters)) {
     const secret = isGiven(parameter.defaultFromSecret)
@@ -57,16 +62,17 @@ export function checkExpressionAt(
   path: Path,
   report: Report,
 ): void {
-  reportProblems(compileExpression(text, scope, wanted), path, report)
+  reportProblems(compileExpression(text, scope, wanted), text, path, report)
 }
 
 /** Reports what is wrong with a text that may hold `${{ }}`. */
 export function checkTemplateAt(text: string, scope: ExpressionScope, path: Path, report: Report): void {
-  if (text.includes('${{')) reportProblems(compileTemplate(text, scope), path, report)
+  if (text.includes('${{')) reportProblems(compileTemplate(text, scope), text, path, report)
 }
 
 type Context = {
   readonly view: TaskView
+  readonly secrets: ReadonlySet<string>
   readonly settled: (view: TaskView, earlier: string) => boolean
   readonly report: Report
 }
@@ -90,7 +96,7 @@ function expression(
     return
   }
   const compiled = compileExpression(text, scope, wanted)
-  reportProblems(compiled, path, context.report)
+  reportProblems(compiled, text, path, context.report, context.secrets)
   if (compiled.ok) checkReferences(compiled.value, path, context)
 }
 
@@ -98,15 +104,32 @@ function template(text: string, scope: ExpressionScope, field: FieldPath, contex
   if (!text.includes('${{')) return
   const path = at(context.view, ...field)
   const compiled = compileTemplate(text, scope)
-  reportProblems(compiled, path, context.report)
+  reportProblems(compiled, text, path, context.report, context.secrets)
   if (compiled.ok) checkReferences(compiled.value, path, context)
 }
 
-function reportProblems(compiled: Compiled<Expression | Template>, path: Path, report: Report): void {
+function reportProblems(
+  compiled: Compiled<Expression | Template>,
+  text: string,
+  path: Path,
+  report: Report,
+  secrets: ReadonlySet<string> = new Set(),
+): void {
   if (compiled.ok) return
   for (const { code, message, fix, offset } of compiled.problems) {
+    const name = /^[-\w]+/.exec(text.slice(offset))?.[0] ?? ''
+    if (code === 'CEL_UNKNOWN_NAME' && secrets.has(name)) {
+      report({
+        code: 'EXPRESSION_SECRET',
+        path,
+        offset,
+        message: `the parameter ${name} comes from a Secret, whose value no expression sees`,
+        fix: `hand it to the task: parameters: [${name}]`,
+      })
+      continue
+    }
     // Codes of expressions are in the same table; a test holds every code that is used to it.
-    report({ code: code, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
+    report({ code, path, message: `in ${nameOf(path)}: ${message}`, fix, offset })
   }
 }
 
@@ -131,8 +154,11 @@ function checkReferences(compiled: Expression | Template, path: Path, context: C
 
 /** Where a text first speaks of a task; 0 when it does so in a way that is not seen. */
 function mentionOf(name: string, text: string): number {
-  const match = new RegExp(`\\btasks\\s*(?:\\.\\s*|\\[\\s*["'])(?=${name}(?![-\\w]))`).exec(text)
-  return match === null ? 0 : match.index + match[0].length
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const ends = !/^[-\w]/.test(text.slice(at + name.length))
+    if (ends && /\btasks\s*(?:\.\s*|\[\s*["'])$/.test(text.slice(0, at))) return at
+  }
+  return 0
 }
 
 /** Texts of a task that may hold `${{ }}`, each with its place. */

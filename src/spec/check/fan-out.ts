@@ -1,4 +1,4 @@
-import { FAN_OUT_ITEMS_MAX } from '../../core/dag/limits.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { shown } from '../shape.ts'
 import { at, type TaskView } from './view.ts'
 import { asIdentifier, isIdentifier, type Report } from './words.ts'
@@ -34,12 +34,12 @@ export function checkFanOut(view: TaskView, report: Report): void {
   }
   checkMatrix(view, report)
   const items = knownItems(view)
-  if (items > FAN_OUT_ITEMS_MAX) {
+  if (items > LIMITS.fanOutItemsMax) {
     report({
       code: 'FAN_OUT_SIZE',
       path: at(view, forEach === undefined ? 'matrix' : 'forEach'),
       on: 'key',
-      message: `the fan-out has ${items} items, more than ${FAN_OUT_ITEMS_MAX}`,
+      message: `the fan-out has ${items} items, more than ${LIMITS.fanOutItemsMax}`,
       fix: 'let one item do more',
     })
   } else if (items === 0) {

@@ -1,5 +1,5 @@
-import { cycles, runsAfter } from '../../core/dag/cycle.ts'
-import { meantOr } from '../../core/dag/did-you-mean.ts'
+import { cycles, runOrder } from '../../core/dag/cycle.ts'
+import { suggester } from '../../core/nearest.ts'
 import { present, texts } from '../loose.ts'
 import type { Path } from '../source.ts'
 import { at, type TaskView } from './view.ts'
@@ -29,13 +29,23 @@ export function dependenciesOf(views: readonly TaskView[]): Map<string, readonly
 export function settledBefore(views: readonly TaskView[]): (view: TaskView, earlier: string) => boolean {
   const main = dependenciesOf(views.filter(view => view.group === 'task'))
   const last = dependenciesOf(views.filter(view => view.group === 'finally'))
-  const known = new Map<string, ReadonlySet<string>>()
+  const afterInMain = runOrder(main)
+  const afterInLast = runOrder(last)
   return (view, earlier) => {
     if (view.name === undefined || view.name === earlier) return false
-    if (view.group === 'finally' && main.has(earlier)) return true
-    return runsAfter(view.name, earlier, view.group === 'task' ? main : last, known)
+    if (view.group === 'task') return afterInMain(view.name, earlier)
+    return main.has(earlier) || afterInLast(view.name, earlier)
   }
 }
+
+/** A circle in a message: a long one is cut in its middle. */
+export function shownPath(path: readonly string[]): string {
+  if (path.length <= PATH_NAMES_MAX) return path.join(' → ')
+  const left = path.length - PATH_NAMES_MAX
+  return [...path.slice(0, 8), `(${left} more)`, ...path.slice(8 - PATH_NAMES_MAX)].join(' → ')
+}
+
+const PATH_NAMES_MAX = 12
 
 function checkNames(views: readonly TaskView[], report: Report): void {
   const places: [string | undefined, Path][] = []
@@ -54,6 +64,7 @@ function checkNames(views: readonly TaskView[], report: Report): void {
 function checkTargets(group: readonly TaskView[], all: readonly TaskView[], report: Report): void {
   const names = new Map(group.map(view => [view.name, view]))
   const others = new Map(all.map(view => [view.name, view.group]))
+  const meant = suggester([...names.keys()].filter(name => name !== undefined))
   for (const view of group) {
     const seen = new Set<string>()
     for (const [index, target] of present(view.spec.runAfter)) {
@@ -67,11 +78,15 @@ function checkTargets(group: readonly TaskView[], all: readonly TaskView[], repo
         })
       } else if (!names.has(target)) {
         const elsewhere = others.get(target)
-        report(
-          elsewhere === undefined
-            ? unknownTarget(target, view, names.keys(), path)
-            : wrongGroup(target, view, path),
-        )
+        if (elsewhere !== undefined) report(wrongGroup(target, view, path))
+        else {
+          report({
+            code: 'TASK_UNKNOWN',
+            path,
+            message: `the task ${view.name ?? ''} waits for ${target}, which is not there`,
+            fix: meant(target, 'name a task of this DAG, or remove the entry'),
+          })
+        }
       } else if (seen.has(target)) {
         report({
           code: 'RUN_AFTER_DUPLICATE',
@@ -83,21 +98,6 @@ function checkTargets(group: readonly TaskView[], all: readonly TaskView[], repo
       }
       seen.add(target)
     }
-  }
-}
-
-function unknownTarget(
-  target: string,
-  view: TaskView,
-  names: Iterable<string | undefined>,
-  path: Path,
-): Parameters<Report>[0] {
-  const candidates = [...names].filter(name => name !== undefined && name !== view.name) as string[]
-  return {
-    code: 'TASK_UNKNOWN',
-    path,
-    message: `the task ${view.name ?? ''} waits for ${target}, which is not there`,
-    fix: meantOr(target, candidates, 'name a task of this DAG, or remove the entry'),
   }
 }
 
@@ -128,7 +128,7 @@ function checkCycles(group: readonly TaskView[], report: Report): void {
     report({
       code: 'DAG_CYCLE',
       path: at(first, 'runAfter', Math.max(index, 0)),
-      message: `tasks wait for each other: ${path.join(' → ')}`,
+      message: `tasks wait for each other: ${shownPath(path)}`,
       fix: 'remove one of these runAfter entries',
     })
   }

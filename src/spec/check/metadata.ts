@@ -1,4 +1,4 @@
-import { NAME_LENGTH_MAX } from '../../core/dag/limits.ts'
+import { LIMITS } from '../../core/limits.ts'
 import type { Loose } from '../loose.ts'
 import type { DagDocument } from '../schema/dag.ts'
 import { shown } from '../shape.ts'
@@ -22,7 +22,7 @@ export function checkMetadata(
     if (!generated)
       report({ code: 'FIELD_MISSING', path, message: 'metadata.name is missing', fix: `name the ${kind}` })
   } else {
-    const max = kind === 'DAG' ? NAME_LENGTH_MAX : OBJECT_NAME_LENGTH_MAX
+    const max = kind === 'DAG' ? LIMITS.nameLengthMax : OBJECT_NAME_LENGTH_MAX
     const valid = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/.test(name)
     if (name.length > max) {
       report({

@@ -1,4 +1,4 @@
-import { meantOr } from '../../core/dag/did-you-mean.ts'
+import { meantOr } from '../../core/nearest.ts'
 import type { ParameterType } from '../../core/dag/dag.ts'
 import { present, type Loose } from '../loose.ts'
 import type { ParameterSpec } from '../schema/dag.ts'

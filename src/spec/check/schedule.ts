@@ -1,5 +1,5 @@
-import { checkCron, checkTimeZone } from '../../core/schedule/cron.ts'
-import type { Loose } from '../loose.ts'
+import { checkCron, timeZoneProblem } from '../../core/schedule/cron.ts'
+import { present, type Loose } from '../loose.ts'
 import type { DagSpec } from '../schema/dag.ts'
 import { shown } from '../shape.ts'
 import type { Path } from '../source.ts'
@@ -26,13 +26,21 @@ export function checkSchedule(spec: Loose<DagSpec>, report: Report): void {
     })
   }
   checkUnique('schedule', 'SCHEDULE_DUPLICATE', entries, report)
+  if (entries.length > 0) checkValuesAreThere(spec, report)
   if (spec.timeZone === undefined) return
-  const problem = checkTimeZone(spec.timeZone)
-  if (problem === null) return
-  report({
-    code: 'TIME_ZONE_INVALID',
-    path: ['spec', 'timeZone'],
-    message: `the time zone ${shown(spec.timeZone)} cannot be used: ${problem}`,
-    fix: 'use a name of the IANA list, such as Europe/Berlin or UTC',
-  })
+  const problem = timeZoneProblem(spec.timeZone)
+  if (problem !== null) report({ code: 'TIME_ZONE_INVALID', path: ['spec', 'timeZone'], ...problem })
+}
+
+/** A tick brings no values: a schedule of a DAG that needs one would be refused each time. */
+function checkValuesAreThere(spec: Loose<DagSpec>, report: Report): void {
+  for (const [index, { name, required }] of present(spec.parameters)) {
+    if (required !== true || name === undefined) continue
+    report({
+      code: 'PARAMETER_REQUIRED',
+      path: ['spec', 'parameters', index, 'required'],
+      message: `the parameter ${name} is required, and a schedule gives no values`,
+      fix: 'give it a default, or remove the schedule',
+    })
+  }
 }

@@ -1,4 +1,4 @@
-import { meantOr } from '../../core/dag/did-you-mean.ts'
+import { suggester } from '../../core/nearest.ts'
 import type { ExpressionScope } from '../../core/expression/expression.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagSpec, TriggerSpec } from '../schema/dag.ts'
@@ -11,12 +11,13 @@ import { checkDuration, checkLabel, checkUnique, type Report } from './words.ts'
 /** Event sources: exactly one each, expressions over the event, parameters that the DAG declares. */
 export function checkTriggers(spec: Loose<DagSpec>, dagName: string | undefined, report: Report): void {
   const declared = present(spec.parameters).flatMap(([, { name }]) => (name === undefined ? [] : [name]))
+  const meant = suggester(declared)
   for (const [index, trigger] of present(spec.triggers)) {
     const path: Path = ['spec', 'triggers', index]
     if (trigger.name !== undefined) checkLabel('trigger name', trigger.name, [...path, 'name'], report)
     checkSource(trigger, path, dagName, report)
     checkTexts(trigger, path, report)
-    checkMapping(trigger, declared, path, report)
+    checkMapping(trigger, declared, meant, path, report)
   }
   const names = present(spec.triggers).map(
     ([index, { name }]) => [name, ['spec', 'triggers', index, 'name']] as const,
@@ -109,6 +110,7 @@ const EVENT_SCOPE: ExpressionScope = {
 function checkMapping(
   trigger: Loose<TriggerSpec>,
   declared: readonly string[],
+  meant: ReturnType<typeof suggester>,
   path: Path,
   report: Report,
 ): void {
@@ -121,7 +123,7 @@ function checkMapping(
       code: 'PARAMETER_UNKNOWN',
       path: place,
       message: `the DAG declares no parameter ${name}`,
-      fix: meantOr(name, declared, `declare ${name} under spec.parameters`),
+      fix: meant(name, `declare ${name} under spec.parameters`),
     })
   }
   checkUnique('parameter', 'PARAMETER_DUPLICATE', names, report)

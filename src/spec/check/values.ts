@@ -1,5 +1,7 @@
 import type { ParameterType } from '../../core/dag/dag.ts'
+import { fitsType } from '../../core/dag/value-type.ts'
 import type { Json } from '../../core/json.ts'
+import { typed } from '../../core/run/scope.ts'
 import { kindOf, shown } from '../shape.ts'
 
 /** A value as the text that tasks get, or what is wrong with it. */
@@ -28,21 +30,13 @@ export function valueText(type: ParameterType, value: unknown): ValueText {
   return { ok: false, message: `is ${kindOf(value)}, but its type is ${type}`, fix: EXAMPLES[type] }
 }
 
-/** A value of the type as JSON, for lists of allowed values. The text is one that {@link valueText} gave. */
-export function typedValue(type: ParameterType, text: string): Json {
-  switch (type) {
-    case 'string':
-      return text
-    case 'integer':
-    case 'number':
-      return Number(text)
-    case 'boolean':
-      return text === 'true'
-    case 'json':
-      return JSON.parse(text) as Json
-    default:
-      return type satisfies never
-  }
+/**
+ * An allowed value as JSON, for forms. Where that would not give the same text again (`007`, `{"a": 1}`) it stays the
+ * text, since values are compared as texts.
+ */
+export function allowedValue(type: ParameterType, text: string): Json {
+  const value = typed(text, type)
+  return JSON.stringify(value) === text ? value : text
 }
 
 const EXAMPLES: Readonly<Record<ParameterType, string>> = {
@@ -54,22 +48,6 @@ const EXAMPLES: Readonly<Record<ParameterType, string>> = {
 }
 
 function checkedText(type: ParameterType, text: string): ValueText {
-  const fits = FITS[type](text)
-  if (fits) return { ok: true, text }
+  if (fitsType(type, text)) return { ok: true, text }
   return { ok: false, message: `is ${shown(text)}, which is not of type ${type}`, fix: EXAMPLES[type] }
-}
-
-const FITS: Readonly<Record<ParameterType, (text: string) => boolean>> = {
-  string: () => true,
-  integer: text => /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text)),
-  number: text => /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(text) && Number.isFinite(Number(text)),
-  boolean: text => text === 'true' || text === 'false',
-  json: text => {
-    try {
-      JSON.parse(text)
-      return true
-    } catch {
-      return false
-    }
-  },
 }

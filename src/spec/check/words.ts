@@ -1,4 +1,4 @@
-import { NAME_LENGTH_MAX } from '../../core/dag/limits.ts'
+import { LIMITS } from '../../core/limits.ts'
 import { parseDuration } from '../../core/dag/duration.ts'
 import { nameOf, shown } from '../shape.ts'
 import type { Finding, Path } from '../source.ts'
@@ -8,7 +8,7 @@ export type Report = (finding: Finding) => void
 
 /** An RFC 1123 label: what a container, and so a task, may be called. */
 export function isLabel(text: string): boolean {
-  return text.length <= NAME_LENGTH_MAX && /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/.test(text)
+  return text.length <= LIMITS.nameLengthMax && /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/.test(text)
 }
 
 /** A label as near to the text as can be: `Build_Image` → `build-image`. */
@@ -17,7 +17,7 @@ export function asLabel(text: string): string {
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, NAME_LENGTH_MAX)
+    .slice(0, LIMITS.nameLengthMax)
     .replace(/^-+|-+$/g, '')
   return folded === '' ? 'task' : folded
 }
@@ -45,14 +45,14 @@ export function isReserved(name: string): boolean {
 /** Reports a name that is no label, with one that is. */
 export function checkLabel(what: string, name: string, path: Path, report: Report): void {
   if (isLabel(name)) return
-  const long = name.length > NAME_LENGTH_MAX
+  const long = name.length > LIMITS.nameLengthMax
   report({
     code: 'NAME_INVALID',
     path,
     message: long
-      ? `the ${what} ${shown(name)} is longer than ${NAME_LENGTH_MAX} characters`
+      ? `the ${what} ${shown(name)} is longer than ${LIMITS.nameLengthMax} characters`
       : `the ${what} ${shown(name)} may hold only lower-case letters, digits and dashes inside`,
-    fix: long ? `shorten it to at most ${NAME_LENGTH_MAX} characters` : `call it ${asLabel(name)}`,
+    fix: long ? `shorten it to at most ${LIMITS.nameLengthMax} characters` : `call it ${asLabel(name)}`,
   })
 }
 
@@ -71,7 +71,7 @@ export function checkDuration(value: string | undefined, path: Path, least: numb
     report({
       code: 'DURATION_INVALID',
       path,
-      message: `${nameOf(path)} must be longer than nothing`,
+      message: `${nameOf(path)} must be longer than 0s`,
       fix: 'write a duration such as 30s, or remove it',
     })
   }

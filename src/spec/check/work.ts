@@ -1,4 +1,4 @@
-import { didYouMean } from '../../core/dag/did-you-mean.ts'
+import { nearest } from '../../core/nearest.ts'
 import { present, type Loose } from '../loose.ts'
 import { POD_TEMPLATE_KEYS } from '../schema/pod-template.ts'
 import type { TaskSpec } from '../schema/dag.ts'
@@ -7,6 +7,7 @@ import type { Finding } from '../source.ts'
 import { checkForm, checkNamedValues, isGiven } from './parameters.ts'
 import { at, type TaskView } from './view.ts'
 import { checkEnv } from './env.ts'
+import { checkTaskResources } from './quantities.ts'
 import { checkFanOut } from './fan-out.ts'
 import { checkRetry } from './retry.ts'
 import { asIdentifier, checkDuration, checkLabel, checkUnique, isIdentifier, type Report } from './words.ts'
@@ -34,6 +35,7 @@ export function checkWork(view: TaskView, report: Report): void {
   checkFanOut(view, report)
   checkEnv(view, report)
   checkPodTemplate(view, report)
+  checkTaskResources(view, report)
   if (spec.pool !== undefined) checkLabel('pool', spec.pool, at(view, 'pool'), report)
   checkTriggerRule(view, report)
 }
@@ -142,7 +144,7 @@ function imageProblem(image: string): string | null {
   if (/\s/.test(image)) return 'holds a space'
   if (/^https?:\/\//.test(image)) return 'is a web address'
   if (!/^[A-Za-z0-9][A-Za-z0-9._\-/:@+]*$/.test(image)) return 'holds a character that no image name has'
-  if (/[:/@]$|\/\/|::|@@/.test(image)) return 'lacks a part'
+  if (/[:/@]$|\/\/|::|OBJECT_NAME_LENGTH_MAX/.test(image)) return 'lacks a part'
   const path = image.replace(/@.*$/, '').replace(/:[^/]*$/, '')
   const repository = path.split('/').slice(path.split('/').length > 1 ? 1 : 0)
   if (repository.some(part => /[A-Z]/.test(part))) return 'has capital letters in its name'
@@ -216,7 +218,7 @@ function checkPodTemplate(view: TaskView, report: Report): void {
   if (template === undefined || view.borrowed.has('podTemplate')) return
   for (const key of Object.keys(template)) {
     if (POD_TEMPLATE_KEYS.includes(key)) continue
-    const near = didYouMean(key, POD_TEMPLATE_KEYS)
+    const near = nearest(key, POD_TEMPLATE_KEYS)
     report({
       code: 'POD_FIELD_UNKNOWN',
       severity: 'warning',

@@ -114,7 +114,7 @@ const s3 = z.strictObject({
 })
 const dag = z.strictObject({
   name: text.describe('Name of the DAG in the same namespace.'),
-  on: z
+  phases: z
     .array(z.enum(['succeeded', 'failed', 'cancelled']))
     .min(1)
     .describe('Ends that count.')

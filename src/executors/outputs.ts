@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import type { ReasonCode } from '../../core/run/reasons.ts'
-import { codeOf } from './record.ts'
+import type { ReasonCode } from '../core/run/reasons.ts'
+import { codeOf } from './error-code.ts'
 
 /** Most bytes a task may write to `$KONTROLER_OUTPUT`, on every executor. */
 export const OUTPUT_BYTES_MAX = 4096

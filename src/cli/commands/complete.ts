@@ -1,0 +1,187 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Argument, Command, Option } from 'commander'
+import { loadRun } from '../../engine/load.ts'
+import type { Store } from '../../ports/store.ts'
+import { systemClock } from '../clock.ts'
+import { findRun, openLocal } from '../local.ts'
+import { environment } from '../settings.ts'
+import { ago } from '../show/text.ts'
+
+interface Candidate {
+  readonly word: string
+  readonly meaning: string
+}
+
+/** What the shell may add of its own; the numbers are those that kubectl's plugins answer as well. */
+const DIRECTIVE = { files: 0, nothing: 4, directories: 16 } as const
+
+interface Answer {
+  readonly candidates: readonly Candidate[]
+  readonly directive: keyof typeof DIRECTIVE
+}
+
+const NAMES_MAX = 50
+
+/** Answers what may stand at the last of the words; see the scripts of `completion`. */
+export async function complete(program: Command, words: readonly string[]): Promise<void> {
+  const { candidates, directive } = await answer(program, words)
+  const current = words.at(-1) ?? ''
+  for (const { word, meaning } of candidates) {
+    if (word.startsWith(current)) process.stdout.write(`${word}\t${meaning}\n`)
+  }
+  process.stdout.write(`:${DIRECTIVE[directive]}\n`)
+}
+
+async function answer(program: Command, words: readonly string[]): Promise<Answer> {
+  const typed = typedWords(program, words.slice(0, -1))
+  const current = words.at(-1) ?? ''
+  const { command, pending, positions, state } = typed
+  if (pending !== null) return await optionValues(pending, typed)
+  if (current.startsWith('-')) return nothingElse(optionsOf(command))
+  if (command.commands.length > 0 && positions.length === 0) {
+    const visible = command.createHelp().visibleCommands(command)
+    return nothingElse(visible.map(sub => ({ word: sub.name(), meaning: sub.description() })))
+  }
+  const places = command.registeredArguments
+  const last = places.at(-1)
+  const place = places[positions.length] ?? (last?.variadic === true ? last : undefined)
+  return place === undefined ? nothingElse([]) : await argumentValues(place, command, positions, state)
+}
+
+interface Typed {
+  readonly command: Command
+  /** The option whose value comes next. */
+  readonly pending: Option | null
+  readonly positions: readonly string[]
+  readonly state: string | undefined
+}
+
+/** Walks over what was typed as the program would. */
+function typedWords(program: Command, words: readonly string[]): Typed {
+  let command = program
+  let pending: Option | null = null
+  let state: string | undefined
+  const positions: string[] = []
+  for (const word of words) {
+    if (pending !== null) {
+      if (pending.long === '--state') state = word
+      pending = null
+      continue
+    }
+    if (word.startsWith('-') && word !== '-') {
+      const [name = '', value] = word.split('=', 2)
+      const option = allOptions(command).find(({ long, short }) => long === name || short === name)
+      if (option?.long === '--state' && value !== undefined) state = value
+      if (option !== undefined && value === undefined && (option.required || option.optional))
+        pending = option
+      continue
+    }
+    const sub =
+      positions.length === 0 ? command.commands.find(candidate => candidate.name() === word) : undefined
+    if (sub === undefined) positions.push(word)
+    else command = sub
+  }
+  return { command, pending, positions, state }
+}
+
+function allOptions(command: Command): readonly Option[] {
+  const above = command.parent === null ? [] : allOptions(command.parent)
+  return [...command.options, ...above]
+}
+
+function optionsOf(command: Command): readonly Candidate[] {
+  return allOptions(command).flatMap(({ long, description }) =>
+    long === undefined || long === null ? [] : [{ word: long, meaning: description }],
+  )
+}
+
+async function optionValues(option: Option, typed: Typed): Promise<Answer> {
+  if (option.argChoices !== undefined) return nothingElse(plain(option.argChoices))
+  switch (option.long) {
+    case '--state':
+      return { candidates: [], directive: 'directories' }
+    case '--dag':
+      return nothingElse(await fromStore(typed.state, dagNames))
+    case '--task':
+    case '--from':
+      return nothingElse(await fromStore(typed.state, store => taskNames(store, typed.positions[0])))
+    case '--phase':
+      return nothingElse(plain(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']))
+    default:
+      return nothingElse([])
+  }
+}
+
+async function argumentValues(
+  argument: Argument,
+  command: Command,
+  positions: readonly string[],
+  state: string | undefined,
+): Promise<Answer> {
+  if (argument.argChoices !== undefined) return nothingElse(plain(argument.argChoices))
+  switch (argument.name()) {
+    case 'run':
+      return nothingElse(await fromStore(state, store => runNames(store, command.name())))
+    case 'task':
+      return nothingElse(await fromStore(state, store => taskNames(store, positions[0])))
+    case 'dir':
+      return { candidates: [], directive: 'directories' }
+    case 'file':
+      return { candidates: [], directive: 'files' }
+    case 'file|dag':
+      return { candidates: await fromStore(state, dagNames), directive: 'files' }
+    case 'run|dag':
+      return nothingElse([
+        ...(await fromStore(state, dagNames)),
+        ...(await fromStore(state, store => runNames(store, command.name()))),
+      ])
+    default:
+      return nothingElse([])
+  }
+}
+
+const nothingElse = (candidates: readonly Candidate[]): Answer => ({ candidates, directive: 'nothing' })
+const plain = (words: readonly string[]): readonly Candidate[] => words.map(word => ({ word, meaning: '' }))
+
+/** Someone who is typing sees no error: without a state that can be read there is nothing to offer. */
+async function fromStore(
+  state: string | undefined,
+  read: (store: Store) => Promise<readonly Candidate[]>,
+): Promise<readonly Candidate[]> {
+  const { stateDir } = environment(state, false)
+  if (statSync(join(stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) return []
+  try {
+    const local = await openLocal(stateDir, false)
+    try {
+      return await read(local.store)
+    } finally {
+      await local.close()
+    }
+  } catch {
+    return []
+  }
+}
+
+/** Runs that the command can do something with, newest first. */
+async function runNames(store: Store, command: string): Promise<readonly Candidate[]> {
+  const isOpen = ['cancel', 'pause', 'resume', 'approve', 'watch'].includes(command)
+  const phases = isOpen ? { phases: ['queued', 'running', 'paused'] as const } : {}
+  const { items } = await store.runs({ ...phases, limit: NAMES_MAX })
+  const now = systemClock.now()
+  const runs = items.map(({ name, phase, createdAt }) => ({
+    word: name,
+    meaning: `${phase}, ${ago(now - createdAt)}`,
+  }))
+  return [...runs, { word: '@last', meaning: 'the newest run' }]
+}
+
+async function dagNames(store: Store): Promise<readonly Candidate[]> {
+  return (await store.dags()).map(({ dag }) => ({ word: dag.name, meaning: 'DAG' }))
+}
+
+async function taskNames(store: Store, run: string | undefined): Promise<readonly Candidate[]> {
+  if (run === undefined) return []
+  const state = await loadRun(store, (await findRun(store, run)).id)
+  return (state?.tasks ?? []).slice(0, 1_000).map(({ key, state: how }) => ({ word: key, meaning: how }))
+}

@@ -1,0 +1,116 @@
+import { type Explanation, explainRun, explainTask } from '../../core/run/explain.ts'
+import { type RunState, isTerminal, taskByKey } from '../../core/run/state.ts'
+import type { ExplainContext, Use } from '../../core/run/waits.ts'
+import { loadRun } from '../../engine/load.ts'
+import type { Store, StoredRun } from '../../ports/store.ts'
+import { systemClock } from '../clock.ts'
+import { CommandError, EXIT } from '../exit.ts'
+import { findRun, isDriven, openLocal } from '../local.ts'
+import type { Environment } from '../settings.ts'
+import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
+import { moment } from '../show/run-data.ts'
+import { type Paint, duration, mark, painter, printable } from '../show/text.ts'
+import { taskNamed } from './get.ts'
+
+/** `kontroler explain RUN [TASK]`: why it waits or why it ended so, in a sentence, and what to do next. */
+export async function explain(
+  environment: Environment,
+  text: string,
+  key: string | undefined,
+  options: { readonly output?: DataFormat },
+): Promise<number> {
+  const local = await openLocal(environment.stateDir, false)
+  try {
+    const run = await findRun(local.store, text)
+    const state = await loadRun(local.store, run.id)
+    if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+    const now = systemClock.now()
+    const context = await contextOf(local.store, run, state)
+    const about = key === undefined ? null : taskNamed(state, key)
+    const main =
+      about === null ? explainRun(state, now, context) : explainTask(state, about.key, now, context)
+    const roots = main.root.map(
+      ({ task }) => [task, explainTask(state, task, now, context)] as readonly [string, Explanation],
+    )
+    if (isDataFormat(options.output)) {
+      printData(options.output, {
+        run: run.id,
+        name: run.name,
+        task: about?.key ?? null,
+        state: about?.state ?? state.phase,
+        ...explanationData(main),
+        root: roots.map(([task, explanation]) => ({ task, ...explanationData(explanation) })),
+      })
+      return EXIT.succeeded
+    }
+    const paint = painter(environment.color)
+    const shape = mark(about?.state ?? state.phase, paint)
+    const lines = explanationLines(main, shape, { state, paint, now, indent: '' })
+    for (const [task, explanation] of roots) {
+      const taskShape = mark(taskByKey(state, task).state, paint)
+      lines.push('', ...explanationLines(explanation, taskShape, { state, paint, now, indent: '  ' }))
+    }
+    printLines(lines)
+    return EXIT.succeeded
+  } finally {
+    await local.close()
+  }
+}
+
+/**
+ * What the run alone does not know. Sizes of pools and engines are known to the engines only; a slot that a ready
+ * task waits for is full, so its limit is what is in use.
+ */
+async function contextOf(store: Store, run: StoredRun, state: RunState): Promise<ExplainContext> {
+  const pools = [...(await store.poolUse())].map(([name, used]) => [name, { used, limit: used }] as const)
+  const driven = await isDriven(store, run)
+  return {
+    pools: new Map<string, Use>(pools.filter(([, { used }]) => used > 0)),
+    engine: driven && !isTerminal(state.phase) ? await engineUse(store, run.owner) : null,
+    driven,
+    queuedBehind: state.phase === 'queued' ? await runInFront(store, run) : null,
+  }
+}
+
+async function engineUse(store: Store, owner: string | null): Promise<Use | null> {
+  let used = 0
+  for (const { id } of await store.unsettled(owner)) {
+    const live = await store.tasks({ run: id, states: ['starting', 'running'], limit: 5_000 })
+    used += live.items.filter(({ attempts }) => attempts > 0).length
+  }
+  return used === 0 ? null : { used, limit: used }
+}
+
+async function runInFront(store: Store, run: StoredRun): Promise<string | null> {
+  const { namespace, dag } = run
+  const page = await store.runs({ namespace, dag, phases: ['running', 'paused'], limit: 500 })
+  const name = page.items.at(-1)?.name
+  return name === undefined ? null : `run ${name}`
+}
+
+function explanationData(explanation: Explanation): Readonly<Record<string, unknown>> {
+  const { code, sentence, next, deadline } = explanation
+  return {
+    code,
+    sentence,
+    next,
+    deadline: deadline === null ? null : { at: moment(deadline.at), what: deadline.what },
+  }
+}
+
+function explanationLines(
+  { sentence, next, deadline }: Explanation,
+  shape: string,
+  show: { readonly state: RunState; readonly paint: Paint; readonly now: number; readonly indent: string },
+): string[] {
+  const { state, paint, now, indent } = show
+  const lines = [`${indent}${shape} ${printable(sentence)}`]
+  if (deadline !== null) {
+    const wait = deadline.at > now ? `in ${duration(deadline.at - now)}` : 'at any moment'
+    lines.push(`${indent}  ${paint('dim', 'then:')} ${wait} ${deadline.what}`)
+  }
+  // People type the name; the id is for programs.
+  const step = next.replaceAll(state.created.run, state.created.name)
+  if (step !== 'nothing to do') lines.push(`${indent}  ${paint('dim', 'next:')} ${step}`)
+  return lines
+}

@@ -1,0 +1,38 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Environment, environment } from './settings.ts'
+
+/** What every command gets from the global options. */
+export function environmentOf(command: Command): Environment {
+  const options = command.optsWithGlobals<{ state?: string; color: boolean }>()
+  return environment(options.state, options.color)
+}
+
+/**
+ * Wraps a command's work: its answer is the exit code. The commander hands over arguments, options and the command
+ * untyped; each command's own signature says what it was declared with.
+ */
+export function acts<Given extends unknown[]>(
+  load: () => Promise<(environment: Environment, ...given: Given) => Promise<number>>,
+) {
+  return async (...all: unknown[]): Promise<void> => {
+    const command = all.pop() as Command
+    const work = await load()
+    process.exitCode = await work(environmentOf(command), ...(all as Given))
+  }
+}
+
+/** Collects an option that may be repeated. */
+export const many = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
+
+/** The same for one of a few words; several may stand in one value with commas between them. */
+export const manyOf =
+  (words: readonly string[]) =>
+  (value: string, before: readonly string[] = []): readonly string[] => {
+    const given = value.split(',')
+    const wrong = given.find(word => !words.includes(word))
+    if (wrong !== undefined) throw new InvalidArgumentError(`Use: ${words.join(', ')}.`)
+    return [...before, ...given]
+  }
+
+export const output = (...formats: string[]): Option =>
+  new Option('-o, --output <format>', 'output format').choices(formats)

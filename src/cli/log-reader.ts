@@ -1,0 +1,74 @@
+import type { AttemptRef } from '../ports/executor.ts'
+import type { LogArchive } from '../ports/logs.ts'
+import type { LogSink } from './show/log-text.ts'
+
+const CHUNK_BYTES = 256 * 1024
+
+/** Reads one attempt's log from a place on, a bounded piece at a time. */
+export class LogReader {
+  readonly ref: AttemptRef
+  readonly #logs: LogArchive
+  readonly #sink: LogSink
+  #offset = 0
+
+  constructor(ref: AttemptRef, logs: LogArchive, sink: LogSink) {
+    this.ref = ref
+    this.#logs = logs
+    this.#sink = sink
+  }
+
+  /** Begins with the last lines instead of the first. */
+  async startAtLast(lines: number): Promise<void> {
+    const size = (await this.#logs.size(this.ref)) ?? 0
+    this.#offset = await offsetOfLast(lines, size, (from, bytes) => this.#logs.read(this.ref, from, bytes))
+  }
+
+  /** Writes what is there beyond the last time, at most one piece and never beyond `until`; says whether it did. */
+  async step(until = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const bytes = await this.#logs.read(this.ref, this.#offset, Math.min(CHUNK_BYTES, until - this.#offset))
+    if (bytes.length === 0) return false
+    this.#offset += bytes.length
+    await write(this.#sink.take(bytes))
+    return true
+  }
+
+  async size(): Promise<number | null> {
+    return await this.#logs.size(this.ref)
+  }
+
+  async end(): Promise<void> {
+    await write(this.#sink.end())
+  }
+}
+
+/**
+ * Where the last `lines` lines of `size` bytes begin. A line end at the very end does not begin another line.
+ */
+export async function offsetOfLast(
+  lines: number,
+  size: number,
+  read: (from: number, bytes: number) => Promise<Uint8Array>,
+): Promise<number> {
+  if (lines === 0) return size
+  let missing = lines
+  let end = size
+  while (end > 0) {
+    const from = Math.max(0, end - CHUNK_BYTES)
+    const bytes = await read(from, end - from)
+    for (let at = bytes.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(10, at - 1)) {
+      if (from + at === size - 1) continue
+      missing -= 1
+      if (missing === 0) return from + at + 1
+    }
+    end = from
+  }
+  return 0
+}
+
+/** One write for many short lines. Waits while the reader of our output is slower than we are. */
+async function write(parts: readonly (Uint8Array | string)[]): Promise<void> {
+  if (parts.length === 0) return
+  const whole = Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
+  if (process.stdout.write(whole)) return
+  await new Promise<void>(resolve => process.stdout.once('drain', resolve))
+}

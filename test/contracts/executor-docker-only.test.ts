@@ -1,0 +1,3 @@
+import { containerRules } from './container/only.ts'
+
+containerRules('docker')

@@ -1,0 +1,3 @@
+import { containerContract } from './container/contract.ts'
+
+containerContract('docker')

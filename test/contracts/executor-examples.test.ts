@@ -1,0 +1,3 @@
+import { examplesInContainers } from './container/examples.ts'
+
+examplesInContainers(['docker', 'podman'])
