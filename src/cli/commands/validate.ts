@@ -1,8 +1,6 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { problemsAsJson, problemsAsSarif, problemsAsText } from '../../spec/report.ts'
 import { EXIT } from '../exit.ts'
-import { openLocal } from '../local.ts'
+import { isThere, openLocal } from '../local.ts'
 import { type Manifest, PROBLEM_STYLES, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
@@ -49,10 +47,8 @@ async function readWithState(
   { recursive = false, namespace }: ValidateOptions,
 ): Promise<Manifest> {
   const options = { recursive, ...(namespace === undefined ? {} : { namespace }) }
-  if (statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) {
-    return await readManifest(files, null, options)
-  }
-  const local = await openLocal(environment.stateDir, false)
+  if (!isThere(environment)) return await readManifest(files, null, options)
+  const local = await openLocal(environment, false)
   try {
     return await readManifest(files, local.store, options)
   } finally {
