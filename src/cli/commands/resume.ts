@@ -17,7 +17,7 @@ export async function resume(
 ): Promise<number> {
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {
