@@ -273,3 +273,22 @@ test('a task that ran out of time is said to have, not to have been killed', asy
   const { stdout } = await here.run('run', file, '-o', 'lines')
   assert.match(stdout, /a failed in \S+: ran longer than its timeout\n/)
 })
+
+test('a run that failed in the run of a task ends with the last words of the task in there', async () => {
+  const file = await here.dag('outer', '    - {name: sub, dag: {name: inner}}\n')
+  const inner = `---
+apiVersion: kontroler.greedykomodo/v1alpha1
+kind: DAG
+metadata: {name: inner}
+spec:
+  task:
+    - {name: fine, image: busybox, script: echo fine}
+    - {name: dump, image: busybox, runAfter: [fine], script: echo no space left; exit 3}
+`
+  await writeFile(file, `${await readFile(file, 'utf8')}${inner}`)
+  const { code, stdout } = await here.run('run', file, '--dag', 'outer', '--name', 'top', '-o', 'lines')
+  assert.equal(code, 1)
+  assert.match(stdout, /\n {2}sub started a run that did not succeed: run top-sub: dump exited with code 3\n/)
+  assert.match(stdout, /\n {2}last lines of dump:\n.*no space left\n/)
+  assert.match(stdout, /\n {2}logs: {4}kontroler logs top-sub --task dump\n/)
+})

@@ -11,8 +11,7 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
-import { interruptedRuns } from '../interrupted.ts'
+import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
@@ -43,9 +42,14 @@ export async function dev(
   const say = (text: string): void => {
     process.stdout.write(`${paint('dim', clockTime(systemClock.now()))} ${text}\n`)
   }
-  const local = await openLocal(environment.stateDir, true)
+  const local = await openLocal(environment, true)
   try {
-    const watched: Watched = { folder, manifest: null, seen: '' }
+    const watched: Watched = {
+      folder,
+      ignores: work => executor.ignores(work),
+      manifest: null,
+      seen: '',
+    }
     const values = valueSource(
       given,
       () => watched.manifest?.secrets ?? new Map(),
@@ -108,6 +112,7 @@ export async function dev(
 
 interface Watched {
   readonly folder: string
+  readonly ignores: Parameters<typeof ignoredNotes>[1]
   manifest: Manifest | null
   /** Content of all files at the last look, to tell a change from a touch. */
   seen: string
@@ -146,7 +151,7 @@ async function reload(
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
   )
-  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, ignoredOf)))) say(note)
+  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()
 }
@@ -208,7 +213,7 @@ function notStarted({ name, dagName, action }: LoadedDagRun, isThere: boolean): 
 }
 
 async function adoptInterrupted(local: Local, engine: Engine, say: (text: string) => void): Promise<void> {
-  for (const run of await interruptedRuns(local.store)) {
+  for (const run of await adoptableRuns(local.store)) {
     try {
       if (engine.stateOf(run.id) === null && (await engine.adopt(run.id, run.owner)))
         say(`run ${run.name} was interrupted and goes on`)

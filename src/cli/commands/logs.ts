@@ -1,5 +1,6 @@
 import type { Task } from '../../core/dag/dag.ts'
 import { nearest } from '../../core/nearest.ts'
+import { childRunOf } from '../../core/run/child.ts'
 import { type RunState, type TaskState, isSettled, isTerminal } from '../../core/run/state.ts'
 import type { LogArchive } from '../../ports/logs.ts'
 import { CommandError, EXIT } from '../exit.ts'
@@ -7,7 +8,6 @@ import { findRun, openLocal } from '../local.ts'
 import { LogReader } from '../log-reader.ts'
 import type { Environment } from '../settings.ts'
 import { type LogSink, prefixOf, prefixSink, rawSink, terminalSink } from '../show/log-text.ts'
-import { childRunOf } from '../show/task.ts'
 import { type Paint, painter } from '../show/text.ts'
 import { wholeNumber } from '../values.ts'
 import { LOOK_MS, type WatchedRun, pause, watchRun } from '../watched.ts'
@@ -35,7 +35,7 @@ export async function logs(
     sinceStart: options.sinceStart === true,
     tail: options.tail === undefined ? null : tailOf(options.tail),
   }
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     const watched = await watchRun(local.store, run.id)

@@ -1,18 +1,17 @@
-import { statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Dag, Task } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
 import type { RunCreated } from '../../core/run/events.ts'
 import { planOf } from '../../core/run/plan.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { StoredDag } from '../../ports/store.ts'
 import { choose, chosenParameters } from '../choice.ts'
 import { systemClock } from '../clock.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
-import { type Local, openLocal } from '../local.ts'
+import { isThere, type Local, openLocal } from '../local.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
@@ -34,8 +33,7 @@ export async function plan(
   files: readonly string[],
   options: PlanOptions,
 ): Promise<number> {
-  const isThere = statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false })
-  const local = isThere === undefined ? null : await openLocal(environment.stateDir, false)
+  const local = isThere(environment) ? await openLocal(environment, false) : null
   try {
     const manifest = await readManifest(files, local?.store ?? null)
     const format = options.output === 'json' ? 'json' : 'text'
@@ -59,7 +57,11 @@ export async function plan(
       return EXIT.usage
     }
     const version = await versionOf(local, dag)
-    const notes = ignoredNotes(dag, ignoredOf)
+    const executor = await chooseExecutor(environment, 'auto')
+    const notes = [
+      ...(executor.note === null ? [] : [executor.note]),
+      ...ignoredNotes(dag, work => executor.ignores(work)),
+    ]
     if (isDataFormat(options.output)) printData(options.output, planData(dag, created.value, version, notes))
     else printLines(planLines(dag, created.value, version, notes, painter(environment.color)))
     return EXIT.succeeded

@@ -17,11 +17,11 @@ export async function resume(
 ): Promise<number> {
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {
-      process.stdout.write(`run ${run.name} has ${run.phase} already\n`)
+      process.stdout.write(`run ${run.name} has ended already: ${run.phase}\n`)
       return exitCodeOf(run)
     }
     const by = environment.user

@@ -18,7 +18,7 @@ export async function watch(
   options: { readonly output?: FollowFormat },
 ): Promise<number> {
   const format = options.output ?? (environment.live ? 'tree' : 'lines')
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   const show = follower(format, environment, () => systemClock.now())
   const leaving = leave()
   try {
@@ -39,7 +39,7 @@ export async function watch(
     }
     show.end(state)
     const { secrets } = await valuesOfRun(local.store, state, [])
-    await showEnd(state, local.logs, { format, environment, secrets })
+    await showEnd(state, local, { format, environment, secrets })
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
