@@ -201,7 +201,7 @@ function createdBefore(): number {
  * One compound command, so that a shell runs it whole or, when the engine died while writing it, not at all. It goes
  * through a pipe of the engine and the launcher alone: nothing of it is ever an argument of any process but the task.
  */
-function commandText({ folder, argv, environment, workdir, base }: Launch): string {
+export function commandText({ folder, argv, environment, workdir, base }: Launch): string {
   const variables: string[] = []
   const odd: string[] = []
   for (const [name, value] of Object.entries(environment.variables)) {
