@@ -1,6 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
+import { firstInLine } from '../core/schedule/line.ts'
+import { unsettledRuns } from '../engine/scheduler.ts'
 import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
@@ -54,6 +56,13 @@ export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
   if (run.owner === null) return false
   const owner = (await store.engines()).find(({ id }) => id === run.owner)
   return owner !== undefined && localProbe.isAlive(owner)
+}
+
+/** The run that a queued one waits for: the first in line of its DAG. Null when it is its own turn. */
+export async function runInFront(store: Store, run: StoredRun): Promise<StoredRun | null> {
+  const { namespace, dag: name } = run
+  const first = firstInLine(await unsettledRuns(store, { namespace, name }))
+  return first === null || first.id === run.id ? null : first
 }
 
 /**
