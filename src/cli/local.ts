@@ -7,7 +7,6 @@ import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
-import { openSqliteStore } from '../stores/sqlite/open.ts'
 import { CommandError } from './exit.ts'
 
 /** The state directory, opened: what commands read, and what an engine of this process is built on. */
@@ -28,6 +27,8 @@ export async function openLocal(stateDir: string, create: boolean): Promise<Loca
     const fix = 'run something first (kontroler run FILE), or name the directory with --state'
     throw new CommandError('NO_STATE', `there is no state in ${stateDir}`, fix)
   }
+  // Loaded only here: the SQL library is 255 modules, and not every command that may open a store does.
+  const { openSqliteStore } = await import('../stores/sqlite/open.ts')
   const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
   return { stateDir, store, logs: createFilesystemLogs(stateDir), close: () => store.close() }
 }

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { problemsAsJson, problemsAsSarif, problemsAsText } from '../../spec/report.ts'
+import type { Store } from '../../ports/store.ts'
 import { EXIT } from '../exit.ts'
-import { openLocal } from '../local.ts'
+import { type Local, openLocal } from '../local.ts'
 import { type Manifest, PROBLEM_STYLES, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
@@ -49,14 +50,17 @@ async function readWithState(
   { recursive = false, namespace }: ValidateOptions,
 ): Promise<Manifest> {
   const options = { recursive, ...(namespace === undefined ? {} : { namespace }) }
-  if (statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) {
-    return await readManifest(files, null, options)
+  let local: Local | null = null
+  const open = async (): Promise<Store | null> => {
+    const there =
+      statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false }) !== undefined
+    local = there ? await openLocal(environment.stateDir, false) : null
+    return local?.store ?? null
   }
-  const local = await openLocal(environment.stateDir, false)
   try {
-    return await readManifest(files, local.store, options)
+    return await readManifest(files, open, options)
   } finally {
-    await local.close()
+    await (local as Local | null)?.close()
   }
 }
 

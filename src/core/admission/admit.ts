@@ -39,7 +39,7 @@ function admitEquals(
   for (let open = runs; open.length > 0; ) {
     const share = open.length === 1 ? room.slots : Math.max(1, Math.floor(room.slots / open.length))
     open = open.filter(run => {
-      const part: Room = { slots: Math.min(share, room.slots), pools: room.pools }
+      const part: Room = { ...room, slots: Math.min(share, room.slots) }
       const before = part.slots
       const events = decideStarts(run, now, part)
       for (const event of events) evolve(run, event)

@@ -8,6 +8,8 @@ export interface Room {
   readonly pools: Map<string, number>
   /** Room of each pool that `pools` does not name. Default 0. */
   readonly otherPools?: number
+  /** Era of the executor that will start them, when it has one. */
+  readonly era?: string
 }
 
 /** A room that never says no. */
@@ -35,7 +37,8 @@ export function decideStarts(state: RunState, now: number, room: Room): readonly
     .toSorted((a, b) => (isBefore(a, b) ? -1 : 1))
     .map(({ task: index }) => {
       const { key, attempts } = taskAt(state, index)
-      return { type: 'attemptStarted' as const, at: now, task: key, attempt: attempts.length + 1 }
+      const started = { type: 'attemptStarted' as const, at: now, task: key, attempt: attempts.length + 1 }
+      return room.era === undefined ? started : { ...started, era: room.era }
     })
 }
 

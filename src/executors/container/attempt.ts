@@ -258,6 +258,8 @@ export class Attempt {
     if (state.startedAt === null) return await this.#notStarted(claim, state)
     this.#running(state.id, state.startedAt)
     switch (state.status) {
+      // Podman's word for a container whose exit code and log are complete, and which is not cleaned up yet.
+      case 'stopped':
       case 'exited':
       case 'dead':
         return await this.#exited(claim, state)
@@ -269,7 +271,7 @@ export class Attempt {
         if (this.#stop !== null) await this.#press(state, this.#stop)
         return
       default:
-        // `stopped`, `removing` and the like: on the way to something else.
+        // `stopping`, `removing` and the like: on the way to something else.
         return this.#lookIn(SOON_MS)
     }
   }

@@ -5,6 +5,7 @@ import { after, before, describe, test, type TestContext } from 'node:test'
 import type { RunEvent } from '../../../src/core/run/events.ts'
 import type { Dialect } from '../../../src/executors/container/container-engine.ts'
 import { Place } from '../../e2e/kontroler.ts'
+import { environmentOf } from './command.ts'
 import { notRun } from './contract.ts'
 import { type Daemon, startDaemon, whyNoDaemon } from './daemon.ts'
 
@@ -42,12 +43,6 @@ export function examplesInContainers(dialects: readonly Dialect[]): void {
     }
   })
 }
-
-const environmentOf = ({ dialect, socket }: Daemon): Record<string, string> => ({
-  KONTROLER_EXECUTOR: dialect,
-  KONTROLER_CONTAINER_NETWORK: 'none',
-  [dialect === 'docker' ? 'DOCKER_HOST' : 'CONTAINER_HOST']: `unix://${socket}`,
-})
 
 /** Runs an example as its comments say, and gives what became of it without names, ids and times. */
 async function storyOf(
