@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type Environment, environment } from './settings.ts'
+import { type Environment, environment, type GlobalOptions } from './settings.ts'
 
 /** What every command gets from the global options. */
 export function environmentOf(command: Command): Environment {
-  const options = command.optsWithGlobals<{ state?: string; color: boolean }>()
-  return environment(options.state, options.color)
+  return environment(command.optsWithGlobals<GlobalOptions>())
 }
 
 /**

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { Store, StoredRun } from '../ports/store.ts'
 import { localProbe } from './local.ts'
 
@@ -12,7 +13,22 @@ export async function interruptedRuns(store: Store): Promise<readonly StoredRun[
   })
 }
 
-/** Their ids, for lists that mark them. */
+/**
+ * Those of them that an engine here may go on with unasked. Processes and containers are known on one machine only,
+ * so what an engine of another machine has started is left to engines there.
+ */
+export async function adoptableRuns(store: Store): Promise<readonly StoredRun[]> {
+  const runs = await interruptedRuns(store)
+  if (runs.length === 0) return []
+  const engines = await store.engines()
+  const elsewhere = engines.filter(({ host }) => host !== hostname())
+  const known = new Set(engines.map(({ id }) => id))
+  return runs.filter(({ owner }) =>
+    owner === null || !known.has(owner) ? elsewhere.length === 0 : elsewhere.every(({ id }) => id !== owner),
+  )
+}
+
+/** Ids of interrupted runs, for lists that mark them. */
 export async function interruptedIds(store: Store): Promise<ReadonlySet<string>> {
   return new Set((await interruptedRuns(store)).map(({ id }) => id))
 }

@@ -47,9 +47,14 @@ export async function openEngine(
   return engine
 }
 
-/** Those that were killed could not sign off. A run whose owner is unknown counts as left, as one whose owner is dead. */
+/**
+ * Those that were killed could not sign off. A run whose owner is unknown counts as left, as one whose owner is dead.
+ * Engines of other machines are left to these: only there are the processes of their attempts known.
+ */
 async function forgetDeadEngines(store: Store): Promise<void> {
-  const dead = (await store.engines()).filter(engine => !localProbe.isAlive(engine))
+  const dead = (await store.engines()).filter(
+    engine => engine.host === hostname() && !localProbe.isAlive(engine),
+  )
   await Promise.all(dead.map(({ id }) => store.removeEngine(id)))
 }
 

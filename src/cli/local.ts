@@ -1,13 +1,15 @@
 import { mkdirSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
-import { firstInLine } from '../core/schedule/line.ts'
-import { unsettledRuns } from '../engine/scheduler.ts'
+import { LIMITS } from '../core/limits.ts'
 import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
+import { systemClock } from './clock.ts'
 import { CommandError } from './exit.ts'
+import type { Environment } from './settings.ts'
 
 /** The state directory, opened: what commands read, and what an engine of this process is built on. */
 export interface Local {
@@ -17,20 +19,41 @@ export interface Local {
   close(): Promise<void>
 }
 
+/** Where runs and their logs are kept. */
+export type Place = Pick<Environment, 'stateDir' | 'database'>
+
 /**
- * Opens the state directory.
+ * Opens the state directory, and the database where one is named: then the directory holds logs and what executors
+ * note, and the database everything else.
+ *
  * @param create  Makes it when it is not there; a command that only reads says that there is nothing instead.
  */
-export async function openLocal(stateDir: string, create: boolean): Promise<Local> {
+export async function openLocal(place: Place, create: boolean): Promise<Local> {
+  const { stateDir } = place
   if (create) makeDirectory(stateDir)
-  else if (statSync(join(stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) {
+  else if (!isThere(place)) {
     const fix = 'run something first (kontroler run FILE), or name the directory with --state'
     throw new CommandError('NO_STATE', `there is no state in ${stateDir}`, fix)
   }
-  // Loaded only here: the SQL library is 255 modules, and not every command that may open a store does.
-  const { openSqliteStore } = await import('../stores/sqlite/open.ts')
-  const store = await openSqliteStore(join(stateDir, 'kontroler.db'))
+  const store = await openStore(place)
   return { stateDir, store, logs: createFilesystemLogs(stateDir), close: () => store.close() }
+}
+
+/** Whether there is something to read; a database is asked when it is opened. */
+export function isThere({ stateDir, database }: Place): boolean {
+  return (
+    database !== null || statSync(join(stateDir, 'kontroler.db'), { throwIfNoEntry: false }) !== undefined
+  )
+}
+
+/** Loaded only here: the SQL library is 255 modules, and not every command that may open a store does. */
+async function openStore({ stateDir, database }: Place): Promise<Store> {
+  if (database === null) {
+    const { openSqliteStore } = await import('../stores/sqlite/open.ts')
+    return await openSqliteStore(join(stateDir, 'kontroler.db'))
+  }
+  const { openPostgresStore } = await import('../stores/postgres/open.ts')
+  return await openPostgresStore(database)
 }
 
 function makeDirectory(stateDir: string): void {
@@ -46,10 +69,15 @@ function makeDirectory(stateDir: string): void {
   }
 }
 
-/** On one machine the process table knows who lives; a state directory is not shared between machines. */
+/**
+ * On this machine the process table knows who lives. Of engines on other machines, with which only a database is
+ * shared, one counts as dead when nothing was heard of it for a while.
+ */
 export const localProbe: EngineProbe = {
   isAlive: engine =>
-    isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId()),
+    engine.host === hostname()
+      ? isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId())
+      : systemClock.now() - (engine.seenAt ?? 0) < LIMITS.engineSilenceMaxMs,
 }
 
 /** Whether an engine that lives drives this run. */
@@ -57,13 +85,6 @@ export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
   if (run.owner === null) return false
   const owner = (await store.engines()).find(({ id }) => id === run.owner)
   return owner !== undefined && localProbe.isAlive(owner)
-}
-
-/** The run that a queued one waits for: the first in line of its DAG. Null when it is its own turn. */
-export async function runInFront(store: Store, run: StoredRun): Promise<StoredRun | null> {
-  const { namespace, dag: name } = run
-  const first = firstInLine(await unsettledRuns(store, { namespace, name }))
-  return first === null || first.id === run.id ? null : first
 }
 
 /**
@@ -101,10 +122,11 @@ async function newestRun(store: Store): Promise<StoredRun | null> {
 export function storeTrouble(error: StoreError): CommandError {
   const fixes: Partial<Record<StoreError['code'], string>> = {
     DISK_FULL: 'free some space; nothing that was recorded is lost',
-    READ_ONLY: 'make the state directory writable, or give another with --state',
+    READ_ONLY: 'make the state directory or the database writable, or give another (--state, --database)',
     DATABASE_CORRUPT: 'restore a backup of the state directory; the damaged file was left as it is',
     SCHEMA_TOO_NEW: 'use the newer kontroler that wrote it, or give another --state',
     UNSUPPORTED_FILESYSTEM: 'put the state on a local disk with --state',
+    DATABASE_UNAVAILABLE: 'see that the database runs and can be reached, then try again',
     DATABASE_BUSY: 'another process holds the database for very long; try again',
   }
   return new CommandError(error.code, error.message, fixes[error.code] ?? 'see the message', 1)

@@ -58,7 +58,12 @@ function usageTrouble(error: CommanderError, argv: readonly string[]): CommandEr
   const help = `see kontroler ${[...commandIn(argv), '--help'].join(' ')}`
   const fix = meant === undefined ? help : `${meant[0]?.toLowerCase()}${meant.slice(1)} ${help}`
   const code = error.code === 'commander.unknownCommand' ? 'UNKNOWN_COMMAND' : 'BAD_OPTION'
-  return new CommandError(code, message, fix)
+  return new CommandError(code, withoutPasswords(message), fix)
+}
+
+/** A misspelt option is quoted with its value, which may be the URL of a database. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(\w+:\/\/[^\s/:@]*):.*@/gs, '$1:***@')
 }
 
 /** The words of the command line that name a command. */
@@ -87,6 +92,10 @@ export function buildProgram(): Command {
     .description('Runs DAGs of tasks: on this machine now, in Kubernetes unchanged.')
     .version(VERSION, '-V, --version')
     .option('--state <dir>', 'state directory (default: $KONTROLER_STATE or .kontroler)')
+    .option(
+      '--database <url>',
+      'PostgreSQL instead of a file in the state directory (default: $KONTROLER_DATABASE)',
+    )
     .option('--no-color', 'no colour, as with NO_COLOR or a pipe')
     .showSuggestionAfterError()
     // Errors are told by `report`, like all others.

@@ -5,6 +5,8 @@ import type { EnginePlaces } from '../executors/container/find.ts'
 /** What the environment says to the command line; the only place that reads it. */
 export interface Environment {
   readonly stateDir: string
+  /** URL of a PostgreSQL database that holds what the file in the state directory would; null for the file. A secret. */
+  readonly database: string | null
   readonly color: boolean
   /** Standard output is a terminal. */
   readonly terminal: boolean
@@ -23,12 +25,19 @@ export interface Environment {
   readonly credentialFiles: readonly string[]
 }
 
-export function environment(stateDir: string | undefined, color: boolean): Environment {
+export interface GlobalOptions {
+  readonly state?: string | undefined
+  readonly database?: string | undefined
+  readonly color?: boolean
+}
+
+export function environment(options: GlobalOptions): Environment {
   const { env, stdout } = process
   const tty = stdout.isTTY === true && env['TERM'] !== 'dumb'
   return {
-    stateDir: resolve(stateDir ?? env['KONTROLER_STATE'] ?? '.kontroler'),
-    color: color && tty && (env['NO_COLOR'] ?? '') === '',
+    stateDir: resolve(options.state ?? env['KONTROLER_STATE'] ?? '.kontroler'),
+    database: (options.database ?? env['KONTROLER_DATABASE']) || null,
+    color: options.color !== false && tty && (env['NO_COLOR'] ?? '') === '',
     terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',
     get columns() {

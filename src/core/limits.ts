@@ -24,6 +24,8 @@ export const LIMITS = {
   nestingMax: 10,
   /** Characters of a message kept in rows and events. */
   messageLengthMax: 2_000,
+  /** An engine on another machine that was not heard of for this long counts as dead; it says so every 5 seconds. */
+  engineSilenceMaxMs: 20_000,
   /** A pool that nobody gave a size has this many slots: it is a lock. */
   poolSizeDefault: 1,
 } as const

@@ -2,6 +2,8 @@ import type { EngineParts } from './parts.ts'
 
 /** Between two of these, the engine says that it lives and looks at everything it owns, whatever notices said. */
 const BEAT_MS = 5_000
+/** A hint that somebody wrote is followed this soon; several within this time are one. */
+const HINT_MS = 10
 const FEED_PAGE = 1_000
 
 /** What is done about what was found. */
@@ -25,6 +27,9 @@ export class Watch {
   #feed = 0
   #beatAt = 0
   #callOff: (() => void) | null = null
+  #unhear: (() => void) | null = null
+  #looking = false
+  #hinted = false
   #closed = false
 
   constructor(host: WatchHost) {
@@ -34,20 +39,38 @@ export class Watch {
   async open(): Promise<void> {
     await this.#beat()
     this.#feed = await this.#host.parts.store.feedEnd()
+    this.#unhear = this.#host.parts.store.onChange(() => this.#hint())
     this.#later()
   }
 
   close(): void {
     this.#closed = true
+    this.#unhear?.()
     this.#callOff?.()
   }
 
   #later(): void {
     if (this.#closed) return
     const { clock, settings } = this.#host.parts
-    this.#callOff = clock.after(settings.pollMs, () =>
-      this.#host.track(this.#poll().finally(() => this.#later())),
-    )
+    const delayMs = this.#hinted ? Math.min(HINT_MS, settings.pollMs) : settings.pollMs
+    this.#callOff = clock.after(delayMs, () => {
+      this.#looking = true
+      this.#hinted = false
+      const look = this.#poll().finally(() => {
+        this.#looking = false
+        this.#later()
+      })
+      this.#host.track(look)
+    })
+  }
+
+  /** A store that hears of other writers saves the wait; one that does not is looked at just the same. */
+  #hint(): void {
+    if (this.#hinted || this.#closed) return
+    this.#hinted = true
+    if (this.#looking) return
+    this.#callOff?.()
+    this.#later()
   }
 
   async #beat(): Promise<void> {

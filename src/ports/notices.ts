@@ -18,5 +18,7 @@ export interface EngineProbe {
     readonly processStart: string
     readonly bootId: string
     readonly host: string
+    /** Absent where it was not kept: then nothing was heard for long. */
+    readonly seenAt?: number
   }): boolean
 }

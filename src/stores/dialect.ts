@@ -17,6 +17,11 @@ export interface SqlDialect {
   readonly rowsMax: number | null
   /** Ends a query whose rows are to stay as they are until the transaction ends. */
   readonly locked: RawBuilder<unknown>
+  /**
+   * Whether several ordered streams are merged as they are. Else the first rows of each are taken and sorted, as
+   * PostgreSQL does not see that an index is in order once its first column is fixed, where streams are united.
+   */
+  readonly mergesStreams: boolean
   /** Waits until this transaction alone counts and takes slots of these pools. */
   lockPools(trx: Kysely<Tables>, pools: readonly string[]): Promise<void>
   /** Waits until this transaction alone changes the schema. */
@@ -37,6 +42,7 @@ export const sqliteSql: SqlDialect = {
   values: rows => rows.flat(),
   rowsMax: 128,
   locked: sql``,
+  mergesStreams: true,
   lockPools: async () => undefined,
   lockSchema: async () => undefined,
   async tableNames(db) {
@@ -60,6 +66,7 @@ export const postgresSql = (schema: string): SqlDialect => ({
   values: rows => (rows[0] ?? []).map((_, column) => rows.map(row => row[column])),
   rowsMax: null,
   locked: sql`for no key update`,
+  mergesStreams: false,
   async lockPools(trx, pools) {
     // In one order everywhere, so that two that want several pools do not wait for each other.
     for (const pool of pools.toSorted())

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { RunPhase } from '../core/run/rows.ts'
 import type { Page, RunQuery, StoredRun } from '../ports/store.ts'
 import { cursorOf, type Place, placeOf, within } from './cursor.ts'
+import type { SqlDialect } from './dialect.ts'
 import { storedRun } from './rows.ts'
 import type { Tables } from './tables.ts'
 
@@ -14,11 +15,15 @@ const LABEL_COUNT_MAX = 1_000
 const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
 
 /** One page of runs, newest first. */
-export async function runs(db: Kysely<Tables>, query: RunQuery): Promise<Page<StoredRun>> {
+export async function runs(
+  db: Kysely<Tables>,
+  dialect: SqlDialect,
+  query: RunQuery,
+): Promise<Page<StoredRun>> {
   const limit = within(query.limit, RUNS_DEFAULT, RUNS_MAX)
   if (query.phases?.length === 0) return { items: [], next: null }
   // One row more than the limit says whether there is a next page.
-  const rows = await runsQuery(db, query, await rarestLabel(db, query), limit + 1).execute()
+  const rows = await runsQuery(db, dialect, query, await rarestLabel(db, query), limit + 1).execute()
   const items = rows.slice(0, limit).map(storedRun)
   const last = items.at(-1)
   return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.createdAt, last.id) : null }
@@ -30,14 +35,20 @@ export async function runs(db: Kysely<Tables>, query: RunQuery): Promise<Page<St
  *
  * @param label  The label whose index leads; null to lead with the runs' own.
  */
-export function runsQuery(db: Kysely<Tables>, query: RunQuery, label: string | null, limit: number) {
+export function runsQuery(
+  db: Kysely<Tables>,
+  dialect: SqlDialect,
+  query: RunQuery,
+  label: string | null,
+  limit: number,
+) {
   if (label === null)
     return newest(
-      phases(query).map(phase => runStream(db, query, phase)),
+      phases(query).map(phase => newestRuns(db, dialect, runStream(db, query, phase), limit)),
       limit,
     )
   const page = newest(
-    phases(query).map(phase => labelStream(db, query, phase, label)),
+    phases(query).map(phase => newestLabels(db, dialect, labelStream(db, query, phase, label), limit)),
     limit,
   )
   return db
@@ -86,6 +97,31 @@ function labelStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase, label
   if (query.parentRun === null) rows = rows.where(isRoot)
   for (const other of Object.entries(others)) rows = rows.where(hasLabel('run_label.run', other))
   return rows
+}
+
+/** A stream as one source of a merge: all of it where the database merges by itself, else its newest rows. */
+function newestRuns(
+  db: Kysely<Tables>,
+  { mergesStreams }: SqlDialect,
+  stream: ReturnType<typeof runStream>,
+  limit: number,
+) {
+  const some = stream.$if(!mergesStreams, rows =>
+    rows.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit),
+  )
+  return db.selectFrom(some.as('stream')).selectAll()
+}
+
+function newestLabels(
+  db: Kysely<Tables>,
+  { mergesStreams }: SqlDialect,
+  stream: ReturnType<typeof labelStream>,
+  limit: number,
+) {
+  const some = stream.$if(!mergesStreams, rows =>
+    rows.orderBy('created_at', 'desc').orderBy('run', 'desc').limit(limit),
+  )
+  return db.selectFrom(some.as('stream')).selectAll()
 }
 
 function hasLabel(run: 'run.id' | 'run_label.run', [key, value]: readonly [string, string]) {
@@ -140,6 +176,7 @@ async function rarestLabel(db: Kysely<Tables>, query: RunQuery): Promise<string 
 /** Runs whose id or name starts with a text, newest first. */
 export async function runsLike(
   db: Kysely<Tables>,
+  dialect: SqlDialect,
   prefix: string,
   limit: number,
 ): Promise<readonly StoredRun[]> {
@@ -151,15 +188,16 @@ export async function runsLike(
   const matches = few.some(rows => rows.length === LIKE_MAX)
     ? // So many that the newest of them are near the top of all runs.
       newest(
-        PHASES.map(phase =>
-          runStream(db, {}, phase).where(eb =>
+        PHASES.map(phase => {
+          const matching = runStream(db, {}, phase).where(eb =>
             eb.or(
               (['id', 'name'] as const).map(column =>
                 eb.and([eb(column, '>=', prefix), eb(column, '<', beyond)]),
               ),
             ),
-          ),
-        ),
+          )
+          return newestRuns(db, dialect, matching, most)
+        }),
         most,
       )
     : db

@@ -88,13 +88,13 @@ export class SqlStore implements Store {
     return row === undefined ? null : storedRun(row)
   }
   runsLike(prefix: string, limit: number): Promise<readonly StoredRun[]> {
-    return runsLike(this.#read, prefix, limit)
+    return runsLike(this.#read, this.#database.dialect, prefix, limit)
   }
   runs(query: RunQuery): Promise<Page<StoredRun>> {
-    return runs(this.#read, query)
+    return runs(this.#read, this.#database.dialect, query)
   }
   tasks(query: TaskQuery): Promise<Page<TaskRow>> {
-    return tasks(this.#read, query)
+    return tasks(this.#read, this.#database.dialect, query)
   }
   attempts(run: string, task?: string): Promise<readonly AttemptRow[]> {
     return attempts(this.#read, run, task)

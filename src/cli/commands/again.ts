@@ -39,7 +39,7 @@ async function again(
 ): Promise<number> {
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const found = await findRun(local.store, text)
     const old = await loadRun(local.store, found.id)

@@ -83,7 +83,7 @@ export async function approve(
 }
 
 async function withStore(environment: Environment, work: (local: Local) => Promise<number>): Promise<number> {
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     return await work(local)
   } finally {

@@ -1,11 +1,9 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Argument, Command, Option } from 'commander'
 import { loadRun } from '../../engine/load.ts'
 import type { Store } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
-import { findRun, openLocal } from '../local.ts'
-import { environment } from '../settings.ts'
+import { findRun, isThere, openLocal } from '../local.ts'
+import { environment, type GlobalOptions } from '../settings.ts'
 import { ago } from '../show/text.ts'
 
 interface Candidate {
@@ -36,7 +34,7 @@ export async function complete(program: Command, words: readonly string[]): Prom
 async function answer(program: Command, words: readonly string[]): Promise<Answer> {
   const typed = typedWords(program, words.slice(0, -1))
   const current = words.at(-1) ?? ''
-  const { command, pending, positions, state } = typed
+  const { command, pending, positions, globals } = typed
   if (pending !== null) return await optionValues(pending, typed)
   if (current.startsWith('-')) return nothingElse(optionsOf(command))
   if (command.commands.length > 0 && positions.length === 0) {
@@ -46,7 +44,7 @@ async function answer(program: Command, words: readonly string[]): Promise<Answe
   const places = command.registeredArguments
   const last = places.at(-1)
   const place = places[positions.length] ?? (last?.variadic === true ? last : undefined)
-  return place === undefined ? nothingElse([]) : await argumentValues(place, command, positions, state)
+  return place === undefined ? nothingElse([]) : await argumentValues(place, command, positions, globals)
 }
 
 interface Typed {
@@ -54,25 +52,25 @@ interface Typed {
   /** The option whose value comes next. */
   readonly pending: Option | null
   readonly positions: readonly string[]
-  readonly state: string | undefined
+  readonly globals: GlobalOptions
 }
 
 /** Walks over what was typed as the program would. */
 function typedWords(program: Command, words: readonly string[]): Typed {
   let command = program
   let pending: Option | null = null
-  let state: string | undefined
+  let globals: GlobalOptions = {}
   const positions: string[] = []
   for (const word of words) {
     if (pending !== null) {
-      if (pending.long === '--state') state = word
+      globals = withGlobal(globals, pending.long, word)
       pending = null
       continue
     }
     if (word.startsWith('-') && word !== '-') {
-      const [name = '', value] = word.split('=', 2)
+      const [name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(word)?.slice(1) ?? []
       const option = allOptions(command).find(({ long, short }) => long === name || short === name)
-      if (option?.long === '--state' && value !== undefined) state = value
+      globals = withGlobal(globals, option?.long, value)
       if (option !== undefined && value === undefined && (option.required || option.optional))
         pending = option
       continue
@@ -82,7 +80,7 @@ function typedWords(program: Command, words: readonly string[]): Typed {
     if (sub === undefined) positions.push(word)
     else command = sub
   }
-  return { command, pending, positions, state }
+  return { command, pending, positions, globals }
 }
 
 function allOptions(command: Command): readonly Option[] {
@@ -102,10 +100,10 @@ async function optionValues(option: Option, typed: Typed): Promise<Answer> {
     case '--state':
       return { candidates: [], directive: 'directories' }
     case '--dag':
-      return nothingElse(await fromStore(typed.state, dagNames))
+      return nothingElse(await fromStore(typed.globals, dagNames))
     case '--task':
     case '--from':
-      return nothingElse(await fromStore(typed.state, store => taskNames(store, typed.positions[0])))
+      return nothingElse(await fromStore(typed.globals, store => taskNames(store, typed.positions[0])))
     case '--phase':
       return nothingElse(plain(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']))
     default:
@@ -117,24 +115,24 @@ async function argumentValues(
   argument: Argument,
   command: Command,
   positions: readonly string[],
-  state: string | undefined,
+  globals: GlobalOptions,
 ): Promise<Answer> {
   if (argument.argChoices !== undefined) return nothingElse(plain(argument.argChoices))
   switch (argument.name()) {
     case 'run':
-      return nothingElse(await fromStore(state, store => runNames(store, command.name())))
+      return nothingElse(await fromStore(globals, store => runNames(store, command.name())))
     case 'task':
-      return nothingElse(await fromStore(state, store => taskNames(store, positions[0])))
+      return nothingElse(await fromStore(globals, store => taskNames(store, positions[0])))
     case 'dir':
       return { candidates: [], directive: 'directories' }
     case 'file':
       return { candidates: [], directive: 'files' }
     case 'file|dag':
-      return { candidates: await fromStore(state, dagNames), directive: 'files' }
+      return { candidates: await fromStore(globals, dagNames), directive: 'files' }
     case 'run|dag':
       return nothingElse([
-        ...(await fromStore(state, dagNames)),
-        ...(await fromStore(state, store => runNames(store, command.name()))),
+        ...(await fromStore(globals, dagNames)),
+        ...(await fromStore(globals, store => runNames(store, command.name()))),
       ])
     default:
       return nothingElse([])
@@ -144,15 +142,25 @@ async function argumentValues(
 const nothingElse = (candidates: readonly Candidate[]): Answer => ({ candidates, directive: 'nothing' })
 const plain = (words: readonly string[]): readonly Candidate[] => words.map(word => ({ word, meaning: '' }))
 
+function withGlobal(
+  globals: GlobalOptions,
+  option: string | undefined,
+  value: string | undefined,
+): GlobalOptions {
+  if (value === undefined) return globals
+  if (option === '--state') return { ...globals, state: value }
+  return option === '--database' ? { ...globals, database: value } : globals
+}
+
 /** Someone who is typing sees no error: without a state that can be read there is nothing to offer. */
 async function fromStore(
-  state: string | undefined,
+  globals: GlobalOptions,
   read: (store: Store) => Promise<readonly Candidate[]>,
 ): Promise<readonly Candidate[]> {
-  const { stateDir } = environment(state, false)
-  if (statSync(join(stateDir, 'kontroler.db'), { throwIfNoEntry: false }) === undefined) return []
+  const place = environment(globals)
+  if (!isThere(place)) return []
   try {
-    const local = await openLocal(stateDir, false)
+    const local = await openLocal(place, false)
     try {
       return await read(local.store)
     } finally {

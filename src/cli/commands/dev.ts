@@ -11,7 +11,7 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
-import { interruptedRuns } from '../interrupted.ts'
+import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
@@ -42,7 +42,7 @@ export async function dev(
   const say = (text: string): void => {
     process.stdout.write(`${paint('dim', clockTime(systemClock.now()))} ${text}\n`)
   }
-  const local = await openLocal(environment.stateDir, true)
+  const local = await openLocal(environment, true)
   try {
     const watched: Watched = {
       folder,
@@ -213,7 +213,7 @@ function notStarted({ name, dagName, action }: LoadedDagRun, isThere: boolean): 
 }
 
 async function adoptInterrupted(local: Local, engine: Engine, say: (text: string) => void): Promise<void> {
-  for (const run of await interruptedRuns(local.store)) {
+  for (const run of await adoptableRuns(local.store)) {
     try {
       if (engine.stateOf(run.id) === null && (await engine.adopt(run.id, run.owner)))
         say(`run ${run.name} was interrupted and goes on`)

@@ -5,7 +5,8 @@ import { loadRun } from '../../engine/load.ts'
 import type { Store, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { findRun, isDriven, runInFront, openLocal } from '../local.ts'
+import { runInFront } from '../line.ts'
+import { findRun, isDriven, openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { moment } from '../show/run-data.ts'
@@ -19,7 +20,7 @@ export async function explain(
   key: string | undefined,
   options: { readonly output?: DataFormat },
 ): Promise<number> {
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     const state = await loadRun(local.store, run.id)

@@ -18,7 +18,7 @@ export async function exportDag(
   text: string,
   options: ExportOptions,
 ): Promise<number> {
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const { namespace, revision } = options
     const number = revision === undefined ? undefined : wholeNumber('--revision', revision)

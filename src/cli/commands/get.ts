@@ -20,7 +20,7 @@ export async function get(
   key: string | undefined,
   options: { readonly output?: DataFormat | 'wide' },
 ): Promise<number> {
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     const state = await loadRun(local.store, run.id)

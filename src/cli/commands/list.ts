@@ -47,7 +47,7 @@ export async function list(
   const query = queryOf(options, systemClock.now())
   const limit = wholeNumber('--limit', options.limit, LIMIT_MAX)
   const most = options.all === true ? Number.POSITIVE_INFINITY : limit
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     if (what === 'dags') await listDags(environment, local.store, options)
     else await listRuns(environment, local.store, query, most, options)

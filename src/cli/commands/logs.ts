@@ -35,7 +35,7 @@ export async function logs(
     sinceStart: options.sinceStart === true,
     tail: options.tail === undefined ? null : tailOf(options.tail),
   }
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     const watched = await watchRun(local.store, run.id)

@@ -1,5 +1,4 @@
-import { statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Dag, Task } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
 import type { RunCreated } from '../../core/run/events.ts'
@@ -12,7 +11,7 @@ import { systemClock } from '../clock.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
 import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
-import { type Local, openLocal } from '../local.ts'
+import { isThere, type Local, openLocal } from '../local.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
@@ -34,8 +33,7 @@ export async function plan(
   files: readonly string[],
   options: PlanOptions,
 ): Promise<number> {
-  const isThere = statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false })
-  const local = isThere === undefined ? null : await openLocal(environment.stateDir, false)
+  const local = isThere(environment) ? await openLocal(environment, false) : null
   try {
     const manifest = await readManifest(files, local?.store ?? null)
     const format = options.output === 'json' ? 'json' : 'text'

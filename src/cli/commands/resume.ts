@@ -5,7 +5,8 @@ import { driveRun } from '../drive.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, exitCodeOf } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
-import { findRun, isDriven, openLocal, runInFront } from '../local.ts'
+import { runInFront } from '../line.ts'
+import { findRun, isDriven, openLocal } from '../local.ts'
 import { valuesOfRun } from '../source.ts'
 import type { Environment } from '../settings.ts'
 
@@ -17,7 +18,7 @@ export async function resume(
 ): Promise<number> {
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {

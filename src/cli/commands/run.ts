@@ -31,7 +31,7 @@ export async function run(
   const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
   if (options.name !== undefined) checkRunName(options.name)
-  const local = await openLocal(environment.stateDir, true)
+  const local = await openLocal(environment, true)
   try {
     const manifest = await readManifest(files, local.store)
     if (

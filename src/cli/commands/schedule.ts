@@ -77,7 +77,7 @@ async function dagsNamed(environment: Environment, names: readonly string[]): Pr
   const dags = manifest.dags.map(({ dag }) => dag)
   const others = names.filter(name => !files.includes(name))
   if (others.length === 0) return dags
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   try {
     for (const name of others) {
       const [namespace, plain] = name.includes('/') ? name.split('/', 2) : ['default', name]

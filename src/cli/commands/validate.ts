@@ -1,9 +1,7 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { problemsAsJson, problemsAsSarif, problemsAsText } from '../../spec/report.ts'
 import type { Store } from '../../ports/store.ts'
 import { EXIT } from '../exit.ts'
-import { type Local, openLocal } from '../local.ts'
+import { type Local, isThere, openLocal } from '../local.ts'
 import { type Manifest, PROBLEM_STYLES, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
@@ -52,9 +50,7 @@ async function readWithState(
   const options = { recursive, ...(namespace === undefined ? {} : { namespace }) }
   let local: Local | null = null
   const open = async (): Promise<Store | null> => {
-    const there =
-      statSync(join(environment.stateDir, 'kontroler.db'), { throwIfNoEntry: false }) !== undefined
-    local = there ? await openLocal(environment.stateDir, false) : null
+    local = isThere(environment) ? await openLocal(environment, false) : null
     return local?.store ?? null
   }
   try {

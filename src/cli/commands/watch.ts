@@ -18,7 +18,7 @@ export async function watch(
   options: { readonly output?: FollowFormat },
 ): Promise<number> {
   const format = options.output ?? (environment.live ? 'tree' : 'lines')
-  const local = await openLocal(environment.stateDir, false)
+  const local = await openLocal(environment, false)
   const show = follower(format, environment, () => systemClock.now())
   const leaving = leave()
   try {

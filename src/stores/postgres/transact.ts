@@ -56,6 +56,8 @@ export function transactions(
     try {
       await trx.commit().execute()
     } catch (error) {
+      // Gives the session back, which a commit that failed does not.
+      await rollback(trx)
       if (!(error instanceof LostConnection)) throw error
       if (!(await isCommitted(db, writer, number, askMs, error))) throw new NotCommitted(address, error)
     }

@@ -14,13 +14,17 @@ export interface ServerOfFile {
   missing(): string | null
 }
 
-/** Starts a server before the tests of this file (or suite), and removes it after them. */
-export function withServer(version: number, settings: ServerSettings = {}): ServerOfFile {
+/**
+ * Starts a server before the tests of this file (or suite), and removes it after them.
+ *
+ * @param settings  Throws, as the start does, where something that it needs is not here.
+ */
+export function withServer(version: number, settings: () => ServerSettings = () => ({})): ServerOfFile {
   let server: PostgresServer | null = null
   let missing: string | null = null
   before(async () => {
     try {
-      server = await startPostgres(version, settings)
+      server = await startPostgres(version, settings())
     } catch (error) {
       missing = error instanceof Error ? error.message : String(error)
     }

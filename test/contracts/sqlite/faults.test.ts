@@ -17,7 +17,7 @@ import { type Store, StoreError } from '../../../src/ports/store.ts'
 import { openSqliteStore } from '../../../src/stores/sqlite/open.ts'
 import { refused } from '../store.ts'
 import { append, attemptRow, runRow, settle, taskRow } from '../store-records.ts'
-import { child, inFolder, kill } from './processes.ts'
+import { child, inFolder, kill } from '../store-processes.ts'
 
 test('file and directory are made for the owner only', () =>
   inFolder(async folder => {

@@ -2,53 +2,14 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Store } from '../../../src/ports/store.ts'
 import { openSqliteStore } from '../../../src/stores/sqlite/open.ts'
 import { append } from '../store-records.ts'
-import { child, inFolder, kill } from './processes.ts'
+import { competing, feedFitsLogs, fits } from '../store-fits.ts'
+import { child, inFolder, kill } from '../store-processes.ts'
 
-interface Won {
-  readonly created: readonly string[]
-  readonly claimed: readonly string[]
-  readonly shared: number
-  readonly own: number
-  readonly mostLive: number
-}
-
-for (const count of [2, 4]) {
+for (const count of [2, 4])
   test(`${count} processes on one new file: nothing is lost, nothing doubled`, () =>
-    inFolder(async folder => {
-      const rounds = 40
-      const file = join(folder, 'state', 'kontroler.db')
-      const names = Array.from({ length: count }, (_, index) => `p${index}`)
-      const children = names.map(name => child('compete', file, name, String(rounds)))
-      assert.deepEqual(
-        await Promise.all(children.map(({ end }) => end)),
-        names.map(() => 0),
-      )
-      const won = children.map(({ lines }) => JSON.parse(lines[0] ?? '') as Won)
-
-      const store = await openSqliteStore(file)
-      const keys = Array.from({ length: rounds }, (_, index) => `key${index}`)
-      const made = new Set(
-        await Promise.all(keys.map(key => store.runOfTrigger('default', 'etl', 'event', key))),
-      )
-      assert.equal(made.size, rounds)
-      for (const what of ['created', 'claimed'] as const) {
-        const once = won.flatMap(one => one[what])
-        assert.equal(once.length, rounds, what)
-        assert.deepEqual(new Set<string | null>(once), made, what)
-      }
-      assert.ok(won.every(({ mostLive }) => mostLive <= 2))
-      assert.deepEqual(await store.poolUse(), new Map())
-      for (const name of names) assert.equal((await store.events(`own-${name}`)).length, rounds)
-      const shared = (await store.events('shared')).map(event => JSON.stringify(event))
-      assert.equal(shared.length, rounds * count)
-      assert.equal(new Set(shared).size, rounds * count)
-      await feedFitsLogs(store)
-      await store.close()
-    }))
-}
+    inFolder(folder => competing(join(folder, 'state', 'kontroler.db'), openSqliteStore, count, 40)))
 
 test('kill -9 of a writer, 50 times: what was acknowledged is there, logs have no gap, rows fit them', () =>
   inFolder(async folder => {
@@ -140,39 +101,3 @@ test('a backup beside writers ends, and is one moment of the database', () =>
     await kill(writer)
     await store.close()
   }))
-
-/** The rows say the same as the log, and both at least what was acknowledged. */
-async function fits(store: Store, id: string, acknowledged: number): Promise<void> {
-  const run = await store.run(id)
-  const version = run?.version ?? 0
-  assert.ok(version >= acknowledged, `${id} is at ${version}, ${acknowledged} was acknowledged`)
-  assert.deepEqual(
-    (await store.events(id)).map(event => event.at),
-    Array.from({ length: version }, (_, index) => index + 1),
-  )
-  assert.equal(run?.tasksDone, version)
-  assert.equal((await store.attempts(id)).length, version)
-  const { items } = await store.tasks({ run: id, limit: 5_000 })
-  assert.deepEqual(
-    items.map(task => task.attempts),
-    Array.from({ length: Math.min(5_000, version) }, (_, index) => index + 1),
-  )
-}
-
-/** Without a gap, and for each run every version once, in order. */
-async function feedFitsLogs(store: Store): Promise<void> {
-  const versions = new Map<string, number>()
-  let seq = 0
-  for (;;) {
-    const entries = await store.feed(seq, 10_000)
-    if (entries.length === 0) break
-    for (const entry of entries) {
-      seq += 1
-      assert.equal(entry.seq, seq)
-      assert.equal(entry.version, (versions.get(entry.run) ?? 0) + 1)
-      versions.set(entry.run, entry.version)
-    }
-  }
-  assert.equal(await store.feedEnd(), seq)
-  for (const [run, version] of versions) assert.equal((await store.run(run))?.version, version)
-}

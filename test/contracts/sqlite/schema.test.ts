@@ -15,7 +15,7 @@ import type { Tables } from '../../../src/stores/tables.ts'
 import { tasksQuery } from '../../../src/stores/task-pages.ts'
 import { refused } from '../store.ts'
 import { append, dag } from '../store-records.ts'
-import { child, inFolder } from './processes.ts'
+import { child, inFolder } from '../store-processes.ts'
 
 const SCHEMA = join(import.meta.dirname, '../../../src/stores/schema.sql')
 const EXTRA = ['CREATE TABLE extra (a TEXT)', 'ALTER TABLE engine ADD COLUMN extra TEXT']
@@ -158,16 +158,16 @@ test('pages are read from indexes: no scan of a table, nothing sorted', () =>
     const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) })
     const after = Buffer.from('[1,"x"]').toString('base64url')
     const plans = [
-      runsQuery(db, {}, null, 51),
-      runsQuery(db, { after }, null, 51),
-      runsQuery(db, { namespace: 'a', phases: ['failed'], createdFrom: 1, after }, null, 51),
-      runsQuery(db, { dag: 'a', phases: ['failed', 'running'] }, null, 51),
-      runsQuery(db, { namespace: 'a', dag: 'b', after }, null, 51),
-      runsQuery(db, { parentRun: 'a' }, null, 51),
-      runsQuery(db, { labels: { a: 'b' }, after }, 'a', 51),
-      runsQuery(db, { labels: { a: 'b', c: 'd' }, dag: 'x' }, 'a', 51),
-      tasksQuery(db, { run: 'a', after }, 51),
-      tasksQuery(db, { run: 'a', states: ['failed', 'running'] }, 51),
+      runsQuery(db, sqliteSql, {}, null, 51),
+      runsQuery(db, sqliteSql, { after }, null, 51),
+      runsQuery(db, sqliteSql, { namespace: 'a', phases: ['failed'], createdFrom: 1, after }, null, 51),
+      runsQuery(db, sqliteSql, { dag: 'a', phases: ['failed', 'running'] }, null, 51),
+      runsQuery(db, sqliteSql, { namespace: 'a', dag: 'b', after }, null, 51),
+      runsQuery(db, sqliteSql, { parentRun: 'a' }, null, 51),
+      runsQuery(db, sqliteSql, { labels: { a: 'b' }, after }, 'a', 51),
+      runsQuery(db, sqliteSql, { labels: { a: 'b', c: 'd' }, dag: 'x' }, 'a', 51),
+      tasksQuery(db, sqliteSql, { run: 'a', after }, 51),
+      tasksQuery(db, sqliteSql, { run: 'a', states: ['failed', 'running'] }, 51),
     ].map(query => {
       const { sql, parameters } = query.compile()
       return { sql, plan: planOf(file, sql, parameters) }

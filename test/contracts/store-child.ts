@@ -1,14 +1,16 @@
 /**
- * A process of its own that uses a database file, for tests that need several or that kill one.
- * `node child.ts COMMAND FILE [ARGUMENT …]`; what it did goes to standard output, a line each.
+ * A process of its own that uses a database, for tests that need several or that kill one.
+ * `node store-child.ts COMMAND DATABASE [ARGUMENT …]`, the database a file or the URL of a PostgreSQL; what it did
+ * goes to standard output, a line each.
  */
 import { writeSync } from 'node:fs'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type Store, StoreError } from '../../../src/ports/store.ts'
-import { openSqliteStore } from '../../../src/stores/sqlite/open.ts'
-import { append, attemptRow, event, ended, runRow, taskRow } from '../store-records.ts'
+import { type Store, StoreError } from '../../src/ports/store.ts'
+import { openPostgresStore } from '../../src/stores/postgres/open.ts'
+import { openSqliteStore } from '../../src/stores/sqlite/open.ts'
+import { append, attemptRow, event, ended, runRow, taskRow } from './store-records.ts'
 
-const [command = '', file = '', ...args] = process.argv.slice(2)
+const [command = '', database = '', ...args] = process.argv.slice(2)
 const commands: Readonly<Record<string, () => Promise<void>>> = {
   open,
   openAsNobody,
@@ -18,6 +20,10 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   keepOpen,
 }
 await (commands[command] ?? unknownCommand)()
+
+function openStore(): Promise<Store> {
+  return database.startsWith('postgres:') ? openPostgresStore(database) : openSqliteStore(database)
+}
 
 function say(text: string): void {
   writeSync(1, `${text}\n`)
@@ -30,7 +36,7 @@ async function unknownCommand(): Promise<void> {
 /** Opens and closes; says the error's code and message when it cannot. */
 async function open(): Promise<void> {
   try {
-    const store = await openSqliteStore(file)
+    const store = await openStore()
     await store.close()
     say('opened')
   } catch (error) {
@@ -68,7 +74,7 @@ async function openAndDieAt(): Promise<void> {
 
 /** Appends without end to several runs at once, and says `run version` for each append once it was acknowledged. */
 async function write(): Promise<void> {
-  const store = await openSqliteStore(file)
+  const store = await openStore()
   await Promise.all(
     Array.from({ length: Number(args[0]) }, async (_, index) => {
       const run = `run${index}`
@@ -98,7 +104,7 @@ function written(run: string, version: number) {
  */
 async function compete(): Promise<void> {
   const [me = '', rounds = '0'] = args
-  const store = await openSqliteStore(file)
+  const store = await openStore()
   const won = { created: [] as string[], claimed: [] as string[], shared: 0, own: 0, mostLive: 0 }
   for (let round = 0; round < Number(rounds); round += 1) {
     const trigger = { kind: 'event', key: `key${round}`, source: 's' } as const
@@ -151,7 +157,7 @@ async function accepted(promise: Promise<void>, ...refusals: string[]): Promise<
 
 /** Writes some transactions, each by itself, and stays; whoever kills it leaves a log that was not merged. */
 async function keepOpen(): Promise<void> {
-  const store = await openSqliteStore(file)
+  const store = await openStore()
   for (let version = 0; version < Number(args[0]); version += 1) await store.append(written('r', version))
   say('ready')
   setInterval(() => undefined, 1_000)

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const CHILD = join(import.meta.dirname, 'child.ts')
+const CHILD = join(import.meta.dirname, 'store-child.ts')
 
 export interface Child {
   readonly process: ChildProcess
@@ -16,7 +16,7 @@ export interface Child {
   readonly said: (count: number) => Promise<void>
 }
 
-/** Starts `child.ts` with arguments. Its standard error is ours. */
+/** Starts `store-child.ts` with arguments. Its standard error is ours. */
 export function child(...args: string[]): Child {
   const started = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
