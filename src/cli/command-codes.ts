@@ -14,6 +14,7 @@ export const COMMAND_CODES = {
   RUN_NOT_FINISHED: 'only a run that has ended can be retried or forked',
   NOTHING_TO_RETRY: 'the run succeeded',
   SEVERAL_WAIT: 'several approvals wait, and none was named',
+  RUN_QUEUED: 'the run waits for another one of its DAG, which runs one at a time',
   NOT_ADOPTED: 'another process drives the run already',
   ENGINE_GONE: 'no engine drives the run any more',
 } as const satisfies Readonly<Record<string, string>>

@@ -1,7 +1,8 @@
 import type { Dag } from '../core/dag/dag.ts'
 import { createRun } from '../core/run/create.ts'
 import { type Due, due } from '../core/schedule/due.ts'
-import { type Advance, StoreError, type StoredRun } from '../ports/store.ts'
+import { firstInLine } from '../core/schedule/line.ts'
+import { type Advance, type Store, StoreError, type StoredRun } from '../ports/store.ts'
 import type { Engine } from './engine.ts'
 
 /** A DAG whose schedules this engine looks after. */
@@ -107,7 +108,7 @@ export class Scheduler {
     const { namespace, name } = scheduled.dag
     const { store } = this.#engine.parts
     try {
-      const open = await this.#openRuns(scheduled.dag)
+      const open = await unsettledRuns(store, scheduled.dag)
       await this.#startQueued(open)
       if (scheduled.dag.schedules.length === 0) return null
       const highWater = await store.highWater(namespace, name)
@@ -125,23 +126,8 @@ export class Scheduler {
     }
   }
 
-  async #openRuns(dag: Dag): Promise<readonly StoredRun[]> {
-    const { namespace, name } = dag
-    const phases = ['queued', 'running', 'paused'] as const
-    const open: StoredRun[] = []
-    for (let after: string | null = ''; after !== null; ) {
-      const query = { namespace, dag: name, phases, limit: 500 }
-      const page = await this.#engine.parts.store.runs(after === '' ? query : { ...query, after })
-      open.push(...page.items)
-      after = page.next
-    }
-    return open
-  }
-
-  /** `Queue`: the oldest waiting run begins once nothing before it is left. */
   async #startQueued(open: readonly StoredRun[]): Promise<void> {
-    const oldestFirst = open.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
-    const [first] = oldestFirst
+    const first = firstInLine(open)
     if (first?.phase !== 'queued') return
     await this.#engine.request(first.id, { kind: 'begin' })
   }
@@ -200,6 +186,22 @@ export class Scheduler {
       if (!(error instanceof StoreError) || error.code !== 'VERSION_CONFLICT') throw error
     }
   }
+}
+
+/** All runs of a DAG that have not settled, whoever drives them. */
+export async function unsettledRuns(
+  store: Store,
+  dag: { readonly namespace: string; readonly name: string },
+): Promise<readonly StoredRun[]> {
+  const open: StoredRun[] = []
+  for (let after: string | null = ''; after !== null; ) {
+    const phases = ['queued', 'running', 'paused'] as const
+    const query = { namespace: dag.namespace, dag: dag.name, phases, limit: 500 }
+    const page = await store.runs(after === '' ? query : { ...query, after })
+    open.push(...page.items)
+    after = page.next
+  }
+  return open
 }
 
 const FASTER: ReadonlySet<string> = new Set(['DUPLICATE_RUN', 'VERSION_CONFLICT'])

@@ -292,3 +292,19 @@ spec:
   assert.match(stdout, /\n {2}last lines of dump:\n.*no space left\n/)
   assert.match(stdout, /\n {2}logs: {4}kontroler logs top-sub --task dump\n/)
 })
+
+test('a run that is retried finds the Secret that stood in a file beside its DAG', async () => {
+  const env = 'env: [{name: S, valueFrom: {secretKeyRef: {name: beside, key: password}}}]'
+  const script = `script: 'test "$S" = near && test -e fixed'`
+  const file = await here.dag('apart', `    - {name: a, image: busybox, ${env}, ${script}}\n`)
+  const secret = join(here.folder, 'beside.yaml')
+  await writeFile(
+    secret,
+    'apiVersion: v1\nkind: Secret\nmetadata: {name: beside}\nstringData: {password: near}\n',
+  )
+  const failed = await here.run('run', file, secret, '--name', 'apart-one', '-o', 'none')
+  assert.equal(failed.code, 1, failed.stderr)
+  await writeFile(join(here.folder, 'fixed'), '')
+  const retried = await here.run('retry', 'apart-one', '-o', 'lines')
+  assert.equal(retried.code, 0, retried.stdout)
+})

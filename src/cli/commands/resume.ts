@@ -5,6 +5,7 @@ import { driveRun } from '../drive.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, exitCodeOf } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { runInFront } from '../line.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
 import { valuesOfRun } from '../source.ts'
 import type { Environment } from '../settings.ts'
@@ -35,6 +36,17 @@ export async function resume(
     }
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+    const isQueued = state.phase === 'queued'
+    const front = isQueued ? await runInFront(local.store, now) : null
+    if (front !== null) {
+      const message = `run ${run.name} waits for run ${front.name}, as its DAG runs one at a time`
+      throw new CommandError(
+        'RUN_QUEUED',
+        message,
+        `kontroler watch ${front.name}, or resume or cancel that one first`,
+        1,
+      )
+    }
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
     return await driveRun(
       { local, values, secrets, environment, notes: [], executor, ...execution },
@@ -47,6 +59,8 @@ export async function resume(
             1,
           )
         }
+        // Whoever would have begun it is gone, and nothing is before it.
+        if (isQueued) await engine.request(run.id, { kind: 'begin' })
         return run.id
       },
     )
