@@ -30,19 +30,15 @@ export const figures: Figures = async options => {
   return all
 }
 
-async function figuresOf(
-  dialect: Dialect,
-  name: string,
-  { rounds, say }: BenchOptions,
-): Promise<readonly Figure[]> {
+async function figuresOf(dialect: Dialect, name: string, options: BenchOptions): Promise<readonly Figure[]> {
   const daemon = await startDaemon(dialect)
   const folder = mkdtempSync(join(tmpdir(), 'kontroler-bench-'))
   try {
     writeFileSync(join(folder, 'chain.yaml'), chain(LENGTH))
     const ours: number[] = []
     const theirs: number[] = []
-    for (let round = 0; round <= rounds; round += 1) {
-      say(`${name}: round ${round} of ${rounds}`)
+    for (let round = 0; round <= options.rounds; round += 1) {
+      options.say(`${name}: round ${round} of ${options.rounds}`)
       const one = timed(() => runChain(daemon, folder)) / LENGTH
       const other = timed(() => runAlone(daemon, LENGTH)) / LENGTH
       // Round 0 warms the page cache.
