@@ -4,43 +4,64 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Dialect } from '../../src/executors/container/container-engine.ts'
-import { type Daemon, IMAGE, startDaemon } from '../contracts/container/daemon.ts'
+import { type Daemon, IMAGE, startDaemon, whyNoDaemon } from '../contracts/container/daemon.ts'
+import { atMost, type BenchOptions, type Figure, figureOf, type Figures, missing } from './figure.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/kontroler.js', import.meta.url))
 
-/** What a container costs when Kontroler runs it, against the runtime's own client. */
-export interface ContainerCost {
-  readonly dialect: Dialect
-  /** Milliseconds for one container, medians of the rounds. */
-  readonly ours: number
-  readonly theirs: number
-  /** Median of the ratios of each round; the goal is 1.3. */
-  readonly ratio: number
-}
+/** Containers of one run, one after the other. */
+const LENGTH = 10
+/** Most that a container may cost with Kontroler, against the runtime's own client. */
+const GOAL = atMost(1.3)
 
 /**
  * A chain of tasks that do nothing, as one durable run with its logs, from command line to exit; against as many
- * `docker run --rm` (`podman run --rm`) one after the other. Rounds alternate, so that both meet the same machine.
- *
- * @throws When the daemon cannot be started; `whyNoDaemon` says so before.
+ * `docker run --rm` (`podman run --rm`) one after the other. Both take turns, so that they meet the same machine.
  */
-export async function containerCost(dialect: Dialect, rounds = 5, length = 10): Promise<ContainerCost> {
+export const figures: Figures = async options => {
+  const all: Figure[] = []
+  for (const dialect of ['docker', 'podman'] as const) {
+    const name = `containers/${dialect}`
+    if (!name.includes(options.only)) continue
+    const why = whyNoDaemon(dialect)
+    if (why !== null) all.push(missing(`${name}-against-run`, '×', GOAL, why))
+    else all.push(...(await figuresOf(dialect, name, options)))
+  }
+  return all
+}
+
+async function figuresOf(
+  dialect: Dialect,
+  name: string,
+  { rounds, say }: BenchOptions,
+): Promise<readonly Figure[]> {
   const daemon = await startDaemon(dialect)
   const folder = mkdtempSync(join(tmpdir(), 'kontroler-bench-'))
   try {
-    writeFileSync(join(folder, 'chain.yaml'), chain(length))
+    writeFileSync(join(folder, 'chain.yaml'), chain(LENGTH))
     const ours: number[] = []
     const theirs: number[] = []
-    for (let round = -1; round < rounds; round += 1) {
-      const one = timed(() => runChain(daemon, folder)) / length
-      const other = timed(() => runAlone(daemon, length)) / length
-      // The first round warms the page cache.
-      if (round < 0) continue
+    for (let round = 0; round <= rounds; round += 1) {
+      say(`${name}: round ${round} of ${rounds}`)
+      const one = timed(() => runChain(daemon, folder)) / LENGTH
+      const other = timed(() => runAlone(daemon, LENGTH)) / LENGTH
+      // Round 0 warms the page cache.
+      if (round === 0) continue
       ours.push(one)
       theirs.push(other)
     }
-    const ratio = median(ours.map((value, index) => value / (theirs[index] ?? Number.NaN)))
-    return { dialect, ours: median(ours), theirs: median(theirs), ratio }
+    const ratios = ours.map((value, index) => value / (theirs[index] ?? Number.NaN))
+    return [
+      figureOf(
+        `${name}-against-run`,
+        ratios,
+        '×',
+        GOAL,
+        `${LENGTH} containers in a chain, against ${dialect} run`,
+      ),
+      figureOf(name, ours, 'ms', null, 'one container of the chain'),
+      figureOf(`${name}-run`, theirs, 'ms', null, `one ${dialect} run --rm`),
+    ]
   } finally {
     rmSync(folder, { recursive: true, force: true })
     await daemon.remove()
@@ -92,11 +113,4 @@ function timed(work: () => void): number {
   const before = performance.now()
   work()
   return performance.now() - before
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  if (sorted.length % 2 === 1) return sorted[middle] ?? Number.NaN
-  return ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2
 }
