@@ -7,7 +7,6 @@ import { bootId, isAlive } from '../executors/process/processes.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
-import { openSqliteStore } from '../stores/sqlite/open.ts'
 import { systemClock } from './clock.ts'
 import { CommandError } from './exit.ts'
 import type { Environment } from './settings.ts'
@@ -48,7 +47,11 @@ export function isThere({ stateDir, database }: Place): boolean {
 }
 
 async function openStore({ stateDir, database }: Place): Promise<Store> {
-  if (database === null) return await openSqliteStore(join(stateDir, 'kontroler.db'))
+  // Loaded only here: the SQL library is hundreds of modules, and the other database's client some more.
+  if (database === null) {
+    const { openSqliteStore } = await import('../stores/sqlite/open.ts')
+    return await openSqliteStore(join(stateDir, 'kontroler.db'))
+  }
   const { openPostgresStore } = await import('../stores/postgres/open.ts')
   return await openPostgresStore(database)
 }

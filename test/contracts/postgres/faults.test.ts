@@ -254,7 +254,11 @@ async function onSmallDisk(
     await server.admin(`CREATE TABLESPACE small LOCATION '${space}'`)
     await server.admin(`CREATE DATABASE small OWNER ${ROLE} TABLESPACE small`)
     const store = await openPostgresStore(server.url.replace(`/${ROLE}?`, '/small?'))
-    await body(store, filler).finally(() => store.close())
+    try {
+      await body(store, filler)
+    } finally {
+      await store.close()
+    }
     await server.admin('DROP DATABASE small WITH (FORCE)')
     await server.admin('DROP TABLESPACE small')
   } finally {
