@@ -74,7 +74,7 @@ describe('a state directory that cannot be used', { concurrency: 3 }, () => {
     // The superuser may write everywhere, so the program runs as somebody else then.
     const uid = process.getuid?.() === 0 ? { uid: 65_534 } : {}
     const { code, stderr } = await here.start(['run', hello, '--state', state], uid).ended
-    assert.match(stderr, /^error READ_ONLY: .*\n {2}fix: make the state directory writable/)
+    assert.match(stderr, /^error READ_ONLY: .*\n {2}fix: make the state directory or the database writable/)
     assert.equal(code, 1)
   })
 
