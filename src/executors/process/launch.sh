@@ -39,32 +39,22 @@ kontroler_end_all() {
   exit 1
 }
 
-# The number of the process or thread that was created last, or 0.
-kontroler_last() {
-  kontroler_pid=0
-  read -r kontroler_a kontroler_a kontroler_a kontroler_a kontroler_pid </proc/loadavg || kontroler_pid=0
-}
-
 # Makes all ready for an attempt in a folder, with a working directory. False when it is to be stopped already.
 kontroler_begin() {
   kontroler_dir=$1
   kontroler_claim
   cd -- "$2" || { : >"$kontroler_dir/refused"; kontroler_quit 126; }
-  kontroler_last
-  kontroler_first=$kontroler_pid
   # A stop writes its file first and signals then; one that came before the task is seen here.
   [ ! -e "$kontroler_dir/stop" ]
 }
 
-# Records the end (a code, and the command) and tells it, with the numbers between which processes were created
-# meanwhile: what is left of the task is among them.
+# Records the end, a code and the command, and tells it with an empty line.
 kontroler_ended() {
   [ "$1" -lt 126 ] || kontroler_why "$1" "$2"
   printf 'ended %s .\n' "$1" >&2 || kontroler_quit "$1"
   exec 2>/dev/null
   cd /
-  kontroler_last
-  echo "$kontroler_first $kontroler_pid"
+  echo
 }
 
 # A shell that starts a command without a fork of its own has the log as standard error while the command runs. So

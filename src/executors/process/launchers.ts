@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Launch, Launcher, Over, Place } from './launch.ts'
 import { ENV_COMMAND, LAUNCHER } from './launch.ts'
 import { inherited } from './environment.ts'
-import { NUMBER_MAX, pids, processesCreated, sessionOf } from './processes.ts'
+import { lastCreated, NUMBER_MAX, pids, processesCreated, sessionOf } from './processes.ts'
 
 /** Launchers that have nothing to do and are kept for the next attempt. */
 const IDLE_MAX = 16
@@ -81,6 +81,8 @@ export class Launchers {
 
 interface Given {
   readonly at: number
+  /** The process created last before. */
+  readonly last: number
   /** Processes created on this machine until some time before. */
   readonly created: number
   readonly over: Over
@@ -93,7 +95,6 @@ class Worker implements Launcher {
   readonly #child: ChildProcess
   readonly #commands: Writable
   #given: Given | null = null
-  #said = ''
 
   constructor(child: ChildProcess, gone: () => void) {
     this.#child = child
@@ -106,7 +107,7 @@ class Worker implements Launcher {
     this.#commands.on('error', () => undefined)
     this.#commands.write(`. ${quoted(LAUNCHER)}\n`)
     answers.on('error', () => undefined)
-    answers.on('data', (chunk: Buffer) => this.#hear(chunk.toString('latin1')))
+    answers.on('data', () => this.#hear())
     child.once('exit', code => {
       gone()
       const given = this.#given
@@ -117,8 +118,7 @@ class Worker implements Launcher {
   }
 
   give(command: string, over: Over, free: (keep: boolean) => void): void {
-    this.#given = { at: performance.now(), created: createdBefore(), over, free }
-    this.#said = ''
+    this.#given = { at: performance.now(), last: lastCreated(), created: createdBefore(), over, free }
     this.#hold(true)
     this.#commands.write(command)
   }
@@ -142,13 +142,10 @@ class Worker implements Launcher {
   }
 
   /** The line that tells an end. A launcher with which something may be left is ended first: its exit tells then. */
-  #hear(text: string): void {
-    this.#said += text
+  #hear(): void {
     const given = this.#given
-    const numbers = /^(\d+) (\d+)\n$/u.exec(this.#said)
-    if (given === null || numbers === null) return
-    const left = isComparable(given) ? isLeft(this.pid, Number(numbers[1]), Number(numbers[2])) : true
-    if (left) return given.free(false)
+    if (given === null) return
+    if (!isComparable(given) || isLeft(this.pid, given.last, lastCreated())) return given.free(false)
     this.#given = null
     this.#hold(false)
     given.free(true)
@@ -167,7 +164,7 @@ class Worker implements Launcher {
 
 /**
  * Whether the numbers of processes cannot have gone all the way round since an attempt began. Then everything it left
- * running has a number between the two that its launcher saw.
+ * running has a number between the two that were created last before and after.
  */
 function isComparable(given: Given): boolean {
   return performance.now() - given.at <= QUICK_MS || processesCreated() - given.created < NUMBER_MAX / 2
@@ -201,7 +198,7 @@ function createdBefore(): number {
  * One compound command, so that a shell runs it whole or, when the engine died while writing it, not at all. It goes
  * through a pipe of the engine and the launcher alone: nothing of it is ever an argument of any process but the task.
  */
-function commandText({ folder, argv, environment, workdir, base }: Launch): string {
+export function commandText({ folder, argv, environment, workdir, base }: Launch): string {
   const variables: string[] = []
   const odd: string[] = []
   for (const [name, value] of Object.entries(environment.variables)) {

@@ -38,6 +38,15 @@ export function processStart(pid: number): string {
   return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? ''
 }
 
+/** The number of the process or thread that was created last; 0 when that cannot be known. Linux only. */
+export function lastCreated(): number {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
 /** How many processes and threads this machine has created since it was started; Linux only. */
 export function processesCreated(): number {
   return Number(/^processes (\d+)$/mu.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? Number.NaN)
