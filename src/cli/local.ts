@@ -122,7 +122,7 @@ async function newestRun(store: Store): Promise<StoredRun | null> {
 export function storeTrouble(error: StoreError): CommandError {
   const fixes: Partial<Record<StoreError['code'], string>> = {
     DISK_FULL: 'free some space; nothing that was recorded is lost',
-    READ_ONLY: 'make the state directory or the database writable, or give another (--state, --database)',
+    READ_ONLY: 'make the state directory writable, or give another with --state; a database must take writes',
     DATABASE_CORRUPT: 'restore a backup of the state directory; the damaged file was left as it is',
     SCHEMA_TOO_NEW: 'use the newer kontroler that wrote it, or give another --state',
     UNSUPPORTED_FILESYSTEM: 'put the state on a local disk with --state',

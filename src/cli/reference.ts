@@ -37,8 +37,7 @@ with \`-o json\` as one JSON object \`{code, message, fix}\`.
 
 | environment variable | meaning |
 |---|---|
-| \`KONTROLER_DATABASE\` | URL of a PostgreSQL database when \`--database\` is not given; \
-better than the option, as a command line is seen by everybody on the machine |
+| \`KONTROLER_DATABASE\` | URL of a PostgreSQL database when \`--database\` is not given; others on the machine do not see it |
 | \`KONTROLER_STATE\` | state directory when \`--state\` is not given; default \`.kontroler\` |
 | \`NO_COLOR\` | not empty: no colour |
 | \`CI\` | not empty: lines instead of a tree that is redrawn |

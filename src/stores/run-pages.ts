@@ -124,9 +124,9 @@ function newestLabels(
   return db.selectFrom(some.as('stream')).selectAll()
 }
 
+/** Looked up for each run in turn: as a join, a planner may read all runs with this label to show one page. */
 function hasLabel(run: 'run.id' | 'run_label.run', [key, value]: readonly [string, string]) {
-  return sql<boolean>`EXISTS (SELECT 1 FROM run_label AS l
-    WHERE l.run = ${sql.ref(run)} AND l.key = ${key} AND l.value = ${value})`
+  return sql<boolean>`(SELECT l.value FROM run_label AS l WHERE l.run = ${sql.ref(run)} AND l.key = ${key}) = ${value}`
 }
 
 /** Not a task of another run; the labels' index does not know. */
@@ -161,16 +161,17 @@ async function rarestLabel(db: Kysely<Tables>, query: RunQuery): Promise<string 
   const labels = Object.entries(query.labels ?? {})
   if (typeof query.parentRun === 'string') return null
   if (labels.length < 2) return labels[0]?.[0] ?? null
-  let rarest: { readonly key: string; readonly count: number } | null = null
-  for (const [key, value] of labels) {
-    const some = db.selectFrom('run_label').select('run').where('key', '=', key).where('value', '=', value)
-    const { count } = await db
-      .selectFrom(some.limit(LABEL_COUNT_MAX).as('some'))
-      .select(eb => eb.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow()
-    if (rarest === null || Number(count) < rarest.count) rarest = { key, count: Number(count) }
-  }
-  return rarest?.key ?? null
+  const counts = await Promise.all(
+    labels.map(async ([key, value]) => {
+      const some = db.selectFrom('run_label').select('run').where('key', '=', key).where('value', '=', value)
+      const { count } = await db
+        .selectFrom(some.limit(LABEL_COUNT_MAX).as('some'))
+        .select(eb => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      return { key, count: Number(count) }
+    }),
+  )
+  return counts.reduce((rarest, one) => (one.count < rarest.count ? one : rarest)).key
 }
 
 /** Runs whose id or name starts with a text, newest first. */

@@ -57,13 +57,15 @@ async function chainFigures(options: BenchOptions, peers: Peers): Promise<readon
   })
   const all = new Map(times)
   for (const system of ['kontroler', 'dagu', 'snakemake'])
-    if (times.has(`${system} 100`))
-      all.set(`${system} engine`, difference(times, `${system} 100`, `${system} one`))
+    for (const cpu of ['', ' cpu'])
+      if (times.has(`${system} 100`))
+        all.set(`${system} engine${cpu}`, difference(times, `${system} 100${cpu}`, `${system} one${cpu}`))
   const ratio = ratioFigures(all, peers, noisy)
   return [
     told(all, 'chain-100/ms', 'kontroler engine', 'without the start-up: 100 tasks less one task'),
     told(all, 'chain-100/floor-ms', 'floor', 'bare posix_spawn loop'),
     ratio('chain-100/loop', 'kontroler engine', 'floor', atMost(2), 'loop'),
+    ratio('chain-100/loop-cpu', 'kontroler engine cpu', 'floor cpu', null, 'loop'),
     ratio('chain-100/make', 'kontroler engine', 'make 100', atMost(1.8), 'make'),
     ratio('chain-100/dagu-engine', 'dagu engine', 'kontroler engine', atLeast(10), 'dagu'),
     ratio('chain-100/dagu-command', 'dagu 100', 'kontroler 100', atLeast(10), 'dagu'),
@@ -86,12 +88,15 @@ async function fanFigures(options: BenchOptions, peers: Peers): Promise<readonly
     ...withPeer(peers.dagu, file => ({ 'dagu fan': withDagu(file, wide) })),
   })
   const all = new Map(times)
-  all.set('kontroler engine', difference(times, 'kontroler fan', 'kontroler one'))
+  for (const cpu of ['', ' cpu'])
+    all.set(`kontroler engine${cpu}`, difference(times, `kontroler fan${cpu}`, `kontroler one${cpu}`))
   const ratio = ratioFigures(all, peers, noisy)
   return [
     told(all, 'fan-1000/ms', 'kontroler engine', 'without the start-up: less the run of one task'),
     told(all, 'fan-1000/floor-ms', 'floor', 'bare posix_spawn loop, 4 at once'),
     ratio('fan-1000/loop-rate', 'floor', 'kontroler engine', atLeast(0.75), 'loop'),
+    ratio('fan-1000/loop-cpu', 'kontroler engine cpu', 'floor cpu', null, 'loop'),
+    ratio('fan-1000/dagu-cpu', 'dagu fan cpu', 'kontroler fan cpu', null, 'dagu'),
     ratio('fan-1000/make-rate', 'make fan', 'kontroler engine', atLeast(0.8), 'make'),
     ratio('fan-1000/dagu-command', 'dagu fan', 'kontroler fan', atLeast(40), 'dagu'),
   ]
@@ -124,7 +129,17 @@ async function commandFigures(options: BenchOptions): Promise<readonly Figure[]>
   const asked = Object.entries(commands).filter(([name]) => `command/${name}`.includes(options.only))
   if (asked.length === 0) return []
   const state = emptyState()
-  await timed(process.execPath, [KONTROLER, 'run', '--state', state, '-o', 'none', chain(1).kontroler])
+  await timed(process.execPath, [
+    KONTROLER,
+    'run',
+    '--executor',
+    'process',
+    '--state',
+    state,
+    '-o',
+    'none',
+    chain(1).kontroler,
+  ])
   const goal = atMost(2)
   const found: Figure[] = []
   const node: Contestant = async () => (await timed(process.execPath, ['-e', '0'])).ms
@@ -187,7 +202,18 @@ function emptyState(): string {
 function kontroler(shape: Shape): Contestant {
   return async () => {
     const state = emptyState()
-    const args = ['run', '--state', state, '--max-parallel', String(PARALLEL), '-o', 'none', shape.kontroler]
+    const args = [
+      'run',
+      '--executor',
+      'process',
+      '--state',
+      state,
+      '--max-parallel',
+      String(PARALLEL),
+      '-o',
+      'none',
+      shape.kontroler,
+    ]
     const { ms } = await timed(process.execPath, [KONTROLER, ...args])
     return ms
   }

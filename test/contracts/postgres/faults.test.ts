@@ -112,6 +112,21 @@ file.test('DATABASE_BUSY: a lock that is held too long is said, reads go on, and
   ),
 )
 
+file.test('an append waits for a claim that is under way, and then is NOT_OWNER', server =>
+  withStore(server, async (store, url) => {
+    await store.append(append('r', 0, { engine: 'e1' }))
+    const other = await session(url)
+    await other.query('BEGIN')
+    await other.query(`UPDATE run SET owner = 'e2' WHERE id = 'r'`)
+    const late = refused('NOT_OWNER', store.append(append('r', 1, { engine: 'e1' })))
+    while (!(await isWaiting(server))) await pause(10)
+    await other.query('COMMIT')
+    await late
+    await other.end()
+    assert.equal((await store.run('r'))?.version, 1)
+  }),
+)
+
 file.test('a writer that stops inside its transaction holds the others up for a bounded time', server =>
   withStore(server, async (store, url) => {
     const other = await session(url)
@@ -299,6 +314,11 @@ async function session(url: string): Promise<Client> {
   client.on('error', () => undefined)
   await client.connect()
   return client
+}
+
+async function isWaiting(server: PostgresServer): Promise<boolean> {
+  const waiting = await server.admin(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
+  return waiting.length > 0
 }
 
 async function cutSessions(server: PostgresServer): Promise<void> {
