@@ -163,7 +163,14 @@ export class Scheduler {
       if (!created.ok) {
         const message = created.problems.map(problem => problem.message).join('; ')
         this.#engine.parts.notices.trouble?.('SCHEDULE_REFUSED', `${name} could not start: ${message}`, null)
-        await this.#mark(advance)
+        const refused = {
+          from: scheduledTime,
+          to: scheduledTime,
+          count: 1,
+          reason: 'REFUSED',
+          at: now,
+        } as const
+        await this.#mark({ ...advance, skips: [...advance.skips, refused] })
         continue
       }
       try {

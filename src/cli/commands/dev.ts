@@ -136,7 +136,7 @@ async function reload(
   environment: Environment,
   say: (text: string) => void,
 ): Promise<void> {
-  const read = await readManifest([watched.folder], local.store)
+  const read = await readManifest([watched.folder], local.store, { recursive: true })
   const seen = JSON.stringify(read.inputs)
   if (seen === watched.seen) return
   const first = watched.seen === ''
@@ -243,7 +243,7 @@ function onChanges(folder: string, call: () => Promise<void>, say: (text: string
         })
     }, delayMs)
   }
-  const watcher = watch(folder, (_event, name) => {
+  const watcher = watch(folder, { recursive: true }, (_event, name) => {
     if (name === null || /\.(ya?ml|json)$/.test(name)) soon(SETTLE_MS)
   })
   watcher.on('error', () => undefined)

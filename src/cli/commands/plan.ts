@@ -22,6 +22,7 @@ import { type Paint, duration, painter, printable } from '../show/text.ts'
 import { depthsOf } from '../show/tree.ts'
 
 export interface PlanOptions {
+  readonly recursive?: boolean
   readonly parameter?: readonly string[]
   readonly dag?: string
   readonly output?: DataFormat
@@ -35,7 +36,9 @@ export async function plan(
 ): Promise<number> {
   const local = isThere(environment) ? await openLocal(environment, false) : null
   try {
-    const manifest = await readManifest(files, local?.store ?? null)
+    const manifest = await readManifest(files, local?.store ?? null, {
+      recursive: options.recursive === true,
+    })
     const format = options.output === 'json' ? 'json' : 'text'
     if (printProblems(manifest.problems, format, environment, manifest.inputs)) return EXIT.usage
     const { dag, parameters } = choose(manifest, options.dag)

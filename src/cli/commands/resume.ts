@@ -1,4 +1,6 @@
-import { isTerminal } from '../../core/run/state.ts'
+import { neededSecrets } from '../../core/run/secrets.ts'
+import { type RunState, isTerminal } from '../../core/run/state.ts'
+import type { ValueSource } from '../../ports/secrets.ts'
 import { loadRun, requestStored } from '../../engine/load.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
@@ -48,6 +50,7 @@ export async function resume(
       )
     }
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
+    await refuseWithoutSecrets(state, values)
     return await driveRun(
       { local, values, secrets, environment, notes: [], executor, ...execution },
       async engine => {
@@ -66,5 +69,17 @@ export async function resume(
     )
   } finally {
     await local.close()
+  }
+}
+
+/** A task that starts without its Secret fails for good, so the person is asked for it before anything starts. */
+async function refuseWithoutSecrets(state: RunState, values: ValueSource): Promise<void> {
+  for (const { task, secret } of neededSecrets(state)) {
+    if ((await values.secret(state.created.namespace, secret)) !== null) continue
+    throw new CommandError(
+      'SECRET_NOT_GIVEN',
+      `${task} needs key ${secret.key} of Secret ${secret.name}, which nothing here holds`,
+      `give it again with --secret ${secret.name}/${secret.key}=@FILE; values are kept nowhere`,
+    )
   }
 }

@@ -42,6 +42,13 @@ export function decideStarts(state: RunState, now: number, room: Room): readonly
     })
 }
 
+/** The largest priority among the tasks that wait for slots; the run's own when none does. */
+export function readyPriority(state: RunState): number {
+  const heaps = [...state.work.ready.values(), state.work.readyWithoutSlot]
+  const waiting = heaps.flatMap(heap => firstReady(state, heap) ?? [])
+  return waiting.length === 0 ? state.created.priority : Math.max(...waiting.map(({ priority }) => priority))
+}
+
 /** Pools that ready tasks wait for (`''` for none); what an engine asks pools and slots for. */
 export function readyPools(state: RunState): readonly string[] {
   const pools = [...state.work.ready.keys()].filter(
