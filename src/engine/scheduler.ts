@@ -91,6 +91,7 @@ export class Scheduler {
         const wake = await this.#lookAt(scheduled, now)
         if (wake !== null && (next === null || wake < next)) next = wake
       }
+      await this.#startQueuedOfOthers()
     }
     this.#callOff?.()
     if (this.#closed) return
@@ -130,6 +131,23 @@ export class Scheduler {
     const first = firstInLine(open)
     if (first?.phase !== 'queued') return
     await this.#engine.request(first.id, { kind: 'begin' })
+  }
+
+  /** A DAG that nobody looks after any more may still have runs in its queue; they get their turn too. */
+  async #startQueuedOfOthers(): Promise<void> {
+    const { store } = this.#engine.parts
+    const mine = new Set(this.#dags.map(({ dag }) => `${dag.namespace}/${dag.name}`))
+    try {
+      const { items } = await store.runs({ phases: ['queued'], limit: 500 })
+      const others = items.filter(({ namespace, dag }) => !mine.has(`${namespace}/${dag}`))
+      for (const { namespace, dag: name } of new Map(
+        others.map(run => [`${run.namespace}/${run.dag}`, run]),
+      ).values()) {
+        await this.#startQueued(await unsettledRuns(store, { namespace, name }))
+      }
+    } catch (error) {
+      this.#engine.trouble(error, null)
+    }
   }
 
   async #replaceRuns(open: readonly StoredRun[]): Promise<void> {
