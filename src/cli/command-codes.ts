@@ -3,6 +3,8 @@ export const COMMAND_CODES = {
   BAD_OPTION: 'an option or argument is missing, unknown, or has a value that does not fit',
   UNKNOWN_COMMAND: 'there is no such command',
   NO_CONTAINER_ENGINE: 'the container engine that was asked for does not answer',
+  RUN_EXISTS: 'another run has the name already',
+  SECRET_NOT_GIVEN: 'a run cannot go on without a Secret that was given on the command line before',
   NO_STATE: 'there is no state in the directory; nothing has run there',
   STATE_NOT_WRITABLE: 'the state directory cannot be made or written',
   NOT_A_DIRECTORY: 'a directory is needed, and this is none',
@@ -14,6 +16,7 @@ export const COMMAND_CODES = {
   RUN_NOT_FINISHED: 'only a run that has ended can be retried or forked',
   NOTHING_TO_RETRY: 'the run succeeded',
   SEVERAL_WAIT: 'several approvals wait, and none was named',
+  RUN_QUEUED: 'the run waits for another one of its DAG, which runs one at a time',
   NOT_ADOPTED: 'another process drives the run already',
   ENGINE_GONE: 'no engine drives the run any more',
 } as const satisfies Readonly<Record<string, string>>

@@ -4,7 +4,6 @@ import type { Engine } from '../engine/engine.ts'
 import { loadRun } from '../engine/load.ts'
 import type { EngineSettings } from '../engine/parts.ts'
 import type { ValueSource } from '../ports/secrets.ts'
-import type { LogArchive } from '../ports/logs.ts'
 import { StoreError } from '../ports/store.ts'
 import { systemClock } from './clock.ts'
 import type { ExecutorChoice } from './executor.ts'
@@ -12,6 +11,7 @@ import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import type { Local } from './local.ts'
 import { openEngine } from './local-engine.ts'
+import { rootFailure } from './root-failure.ts'
 import type { Environment } from './settings.ts'
 import { printLines } from './show/print.ts'
 import { summaryLines } from './show/summary.ts'
@@ -81,7 +81,7 @@ export async function driveRun(
     else if (now !== null) show.events(now, [])
     const state = await over.promise
     show.end(state)
-    await showEnd(state, local.logs, options)
+    await showEnd(state, local, options)
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
@@ -95,12 +95,13 @@ export async function driveRun(
 /** What a person reads when a run is over; nothing where a program reads. */
 export async function showEnd(
   state: RunState,
-  logs: LogArchive,
+  { store, logs }: Pick<Local, 'store' | 'logs'>,
   options: Pick<DriveOptions, 'format' | 'environment' | 'secrets'>,
 ): Promise<void> {
   if (options.format !== 'tree' && options.format !== 'lines') return
   const paint = painter(options.environment.color)
-  printLines(await summaryLines(state, logs, paint, masker(options.secrets)))
+  const root = state.phase === 'succeeded' ? null : await rootFailure(store, state)
+  printLines(await summaryLines(state, root, logs, paint, masker(options.secrets)))
 }
 
 function takenOver(message: string): CommandError {

@@ -46,8 +46,8 @@ export function isThere({ stateDir, database }: Place): boolean {
   )
 }
 
+/** Loaded only here: the SQL library is 255 modules, and not every command that may open a store does. */
 async function openStore({ stateDir, database }: Place): Promise<Store> {
-  // Loaded only here: the SQL library is hundreds of modules, and the other database's client some more.
   if (database === null) {
     const { openSqliteStore } = await import('../stores/sqlite/open.ts')
     return await openSqliteStore(join(stateDir, 'kontroler.db'))

@@ -153,6 +153,7 @@ function runCommands(program: Command): void {
     .option('--dag <name>', 'which DAG, when the files hold several')
     .option('--name <name>', 'name of the run')
     .option('-l, --label <name=value>', 'label of the run; may be repeated', many)
+    .option('-r, --recursive', 'directories below as well')
     .action(acts(async () => (await import('./commands/run.ts')).run))
   executing(program.command('resume'))
     .description('continue a paused run, or one whose engine was killed')

@@ -22,11 +22,12 @@ export interface Manifest extends Loaded {
 }
 
 /**
- * Reads files and directories. DagTasks that no file holds are looked up in the store, when there is one.
+ * Reads files and directories. DagTasks that no file holds are looked up in the store, when there is one; a function is
+ * asked for it only then.
  */
 export async function readManifest(
   files: readonly string[],
-  store: Store | null,
+  store: Store | null | (() => Promise<Store | null>),
   options: { readonly namespace?: string; readonly recursive?: boolean } = {},
 ): Promise<Manifest> {
   const { inputs, problems } = await readFiles(files, {
@@ -42,7 +43,7 @@ export async function readManifest(
 async function loadWithStore(
   inputs: readonly Input[],
   namespace: string,
-  store: Store | null,
+  given: Store | null | (() => Promise<Store | null>),
 ): Promise<Loaded> {
   const asked = new Map<string, readonly [namespace: string, name: string, version: number]>()
   const first = loadDocuments(inputs, {
@@ -52,7 +53,9 @@ async function loadWithStore(
       return null
     },
   })
-  if (asked.size === 0 || store === null) return first
+  if (asked.size === 0) return first
+  const store = typeof given === 'function' ? await given() : given
+  if (store === null) return first
   const answers = new Map<string, ReturnType<TaskLookup>>()
   for (const [key, [space, name, version]] of asked) {
     const spec = await store.dagTask(space, name, version)

@@ -61,6 +61,7 @@ function checking(program: Command): void {
     .argument('<file...>', 'files or directories with manifests; - for standard input')
     .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
     .option('--dag <name>', 'which DAG, when the files hold several')
+    .option('-r, --recursive', 'directories below as well')
     .addOption(output('json', 'yaml'))
     .action(acts(async () => (await import('./commands/plan.ts')).plan))
 }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import type { RunState } from '../core/run/state.ts'
 import type { ValueSource } from '../ports/secrets.ts'
 import type { Store } from '../ports/store.ts'
@@ -5,8 +6,8 @@ import { readManifest } from './manifest.ts'
 import { secretOptions, valueSource, valuesIn } from './values.ts'
 
 /**
- * Where a run that goes on gets the values of its Secrets: from the command line, and from the file its DAG came
- * from, read again. Values were never stored, so there is no other place.
+ * Where a run that goes on gets the values of its Secrets: from the command line, from the file its DAG came from,
+ * read again, and from the files beside that. Values were never stored, so there is no other place.
  */
 export async function valuesOfRun(
   store: Store,
@@ -15,14 +16,17 @@ export async function valuesOfRun(
 ): Promise<{ readonly values: ValueSource; readonly secrets: readonly string[] }> {
   const given = secretOptions(texts)
   const source = (await store.dagByHash(state.created.dagHash))?.source ?? null
-  const empty = { secrets: new Map<string, string>(), configMaps: new Map<string, string>() }
-  const manifest = source === null || source === '-' ? empty : await readManifest([source], null)
+  const places = source === null || source === '-' ? [] : [dirname(source), source]
+  const manifests = await Promise.all(places.map(place => readManifest([place], null)))
+  // The file itself stands last, so that its own values win over those beside it.
+  const secrets = new Map(manifests.flatMap(manifest => [...manifest.secrets]))
+  const configMaps = new Map(manifests.flatMap(manifest => [...manifest.configMaps]))
   return {
     values: valueSource(
       given,
-      () => manifest.secrets,
-      () => manifest.configMaps,
+      () => secrets,
+      () => configMaps,
     ),
-    secrets: [...valuesIn(given), ...valuesIn(manifest.secrets)],
+    secrets: [...valuesIn(given), ...secrets.values()],
   }
 }

@@ -15,7 +15,7 @@ import {
   taskAt,
   taskByKey,
 } from '../core/run/state.ts'
-import type { AttemptRef, AttemptSpec, Observation } from '../ports/executor.ts'
+import type { AttemptRef, AttemptSpec, Intended, Observation } from '../ports/executor.ts'
 import { StoreError } from '../ports/store.ts'
 import type { EngineParts } from './parts.ts'
 
@@ -121,7 +121,7 @@ export class Effects {
   async #ensure(state: RunState, task: TaskState, stopGraceMs: number | null): Promise<void> {
     const { executor } = this.#host.parts
     if (task.task.work.kind === 'container') {
-      const there = await executor.adopt(refOf(state, task))
+      const there = await executor.adopt(intendedOf(state, task))
       // An attempt that is to end and was never started must never be.
       if (stopGraceMs !== null) executor.stop(refOf(state, task), stopGraceMs)
       else if (!there) this.#start(state, task)
@@ -158,7 +158,7 @@ export class Effects {
     if (!env.ok) return this.#ended(ref, failure('configError', env.reason, env.message))
     const { created, dag } = state
     const spec: AttemptSpec = {
-      ...ref,
+      ...intendedOf(state, task),
       namespace: created.namespace,
       dag: created.dag,
       runName: created.name,
@@ -222,7 +222,7 @@ export class Effects {
       const created = createRun(
         {
           run: child,
-          name: childRunName(state.created.name, ref.task),
+          name: childRunName(state.created.name, ref.task, ref.attempt),
           dag: dag.dag,
           dagHash: dag.hash,
           parameters: parameters.value,
@@ -336,6 +336,11 @@ function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Ou
 }
 
 const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
+
+function intendedOf(state: RunState, task: TaskState): Intended {
+  const era = lastAttempt(task)?.era ?? null
+  return era === null ? refOf(state, task) : { ...refOf(state, task), era }
+}
 
 function refOf(state: RunState, task: TaskState): AttemptRef {
   return { run: state.created.run, task: task.key, attempt: task.attempts.length }

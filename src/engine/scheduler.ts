@@ -1,7 +1,8 @@
 import type { Dag } from '../core/dag/dag.ts'
 import { createRun } from '../core/run/create.ts'
 import { type Due, due } from '../core/schedule/due.ts'
-import { type Advance, StoreError, type StoredRun } from '../ports/store.ts'
+import { firstInLine } from '../core/schedule/line.ts'
+import { type Advance, type Store, StoreError, type StoredRun } from '../ports/store.ts'
 import type { Engine } from './engine.ts'
 
 /** A DAG whose schedules this engine looks after. */
@@ -90,6 +91,7 @@ export class Scheduler {
         const wake = await this.#lookAt(scheduled, now)
         if (wake !== null && (next === null || wake < next)) next = wake
       }
+      await this.#startQueuedOfOthers()
     }
     this.#callOff?.()
     if (this.#closed) return
@@ -107,7 +109,7 @@ export class Scheduler {
     const { namespace, name } = scheduled.dag
     const { store } = this.#engine.parts
     try {
-      const open = await this.#openRuns(scheduled.dag)
+      const open = await unsettledRuns(store, scheduled.dag)
       await this.#startQueued(open)
       if (scheduled.dag.schedules.length === 0) return null
       const highWater = await store.highWater(namespace, name)
@@ -125,25 +127,27 @@ export class Scheduler {
     }
   }
 
-  async #openRuns(dag: Dag): Promise<readonly StoredRun[]> {
-    const { namespace, name } = dag
-    const phases = ['queued', 'running', 'paused'] as const
-    const open: StoredRun[] = []
-    for (let after: string | null = ''; after !== null; ) {
-      const query = { namespace, dag: name, phases, limit: 500 }
-      const page = await this.#engine.parts.store.runs(after === '' ? query : { ...query, after })
-      open.push(...page.items)
-      after = page.next
-    }
-    return open
-  }
-
-  /** `Queue`: the oldest waiting run begins once nothing before it is left. */
   async #startQueued(open: readonly StoredRun[]): Promise<void> {
-    const oldestFirst = open.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
-    const [first] = oldestFirst
+    const first = firstInLine(open)
     if (first?.phase !== 'queued') return
     await this.#engine.request(first.id, { kind: 'begin' })
+  }
+
+  /** A DAG that nobody looks after any more may still have runs in its queue; they get their turn too. */
+  async #startQueuedOfOthers(): Promise<void> {
+    const { store } = this.#engine.parts
+    const mine = new Set(this.#dags.map(({ dag }) => `${dag.namespace}/${dag.name}`))
+    try {
+      const { items } = await store.runs({ phases: ['queued'], limit: 500 })
+      const others = items.filter(({ namespace, dag }) => !mine.has(`${namespace}/${dag}`))
+      for (const { namespace, dag: name } of new Map(
+        others.map(run => [`${run.namespace}/${run.dag}`, run]),
+      ).values()) {
+        await this.#startQueued(await unsettledRuns(store, { namespace, name }))
+      }
+    } catch (error) {
+      this.#engine.trouble(error, null)
+    }
   }
 
   async #replaceRuns(open: readonly StoredRun[]): Promise<void> {
@@ -177,7 +181,14 @@ export class Scheduler {
       if (!created.ok) {
         const message = created.problems.map(problem => problem.message).join('; ')
         this.#engine.parts.notices.trouble?.('SCHEDULE_REFUSED', `${name} could not start: ${message}`, null)
-        await this.#mark(advance)
+        const refused = {
+          from: scheduledTime,
+          to: scheduledTime,
+          count: 1,
+          reason: 'REFUSED',
+          at: now,
+        } as const
+        await this.#mark({ ...advance, skips: [...advance.skips, refused] })
         continue
       }
       try {
@@ -200,6 +211,22 @@ export class Scheduler {
       if (!(error instanceof StoreError) || error.code !== 'VERSION_CONFLICT') throw error
     }
   }
+}
+
+/** All runs of a DAG that have not settled, whoever drives them. */
+export async function unsettledRuns(
+  store: Store,
+  dag: { readonly namespace: string; readonly name: string },
+): Promise<readonly StoredRun[]> {
+  const open: StoredRun[] = []
+  for (let after: string | null = ''; after !== null; ) {
+    const phases = ['queued', 'running', 'paused'] as const
+    const query = { namespace: dag.namespace, dag: dag.name, phases, limit: 500 }
+    const page = await store.runs(after === '' ? query : { ...query, after })
+    open.push(...page.items)
+    after = page.next
+  }
+  return open
 }
 
 const FASTER: ReadonlySet<string> = new Set(['DUPLICATE_RUN', 'VERSION_CONFLICT'])

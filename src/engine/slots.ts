@@ -31,7 +31,8 @@ export async function fillSlots(
     return new Map<string, number>()
   })
   const used = [...runs.values()].reduce((sum, { state }) => sum + state.work.slots, 0)
-  const room = { slots: parts.settings.maxParallel - used, pools }
+  const { era } = parts.executor
+  const room = { slots: parts.settings.maxParallel - used, pools, ...(era === undefined ? {} : { era }) }
   // What changed while the pools were counted has its own turn.
   const states = new Map(ready.filter(isReady).map(driven => [driven.state, driven]))
   const started: Driven[] = []

@@ -11,6 +11,12 @@ import type { Outcome } from '../core/run/events.ts'
 export interface Executor {
   /** `process`, `container`, `pod`. */
   readonly name: string
+  /**
+   * What this executor knows of attempts may end with this: for processes, the boot of the machine. It is written down
+   * with each intent; an attempt that was meant to start in an earlier era and of which nothing is known may have run,
+   * and ends as lost. Absent when its knowledge lasts.
+   */
+  readonly era?: string
   /** Sentences about what this executor ignores in this work, such as `image`; empty when nothing is ignored. */
   ignores(work: ContainerWork): readonly string[]
   /**
@@ -22,7 +28,7 @@ export interface Executor {
    * For an attempt of which only its intent is known: if it was ever started, watches it (or reports its end) and
    * says true; false when it never was, and then nothing has been done.
    */
-  adopt(attempt: AttemptRef): Promise<boolean>
+  adopt(attempt: Intended): Promise<boolean>
   /**
    * Asks the attempt to end: TERM to the whole tree, KILL after `graceMs`. One that was never started never will be.
    * An `ended` observation follows in every case. May be called again with a shorter grace.
@@ -44,8 +50,14 @@ export interface AttemptRef {
   readonly attempt: number
 }
 
+/** An attempt whose intent is durable. */
+export interface Intended extends AttemptRef {
+  /** The executor's era when the intent was made durable; absent when it had none. */
+  readonly era?: string
+}
+
 /** Everything needed to start an attempt, with expressions rendered. It is data and can be derived again. */
-export interface AttemptSpec extends AttemptRef {
+export interface AttemptSpec extends Intended {
   readonly namespace: string
   readonly dag: string
   readonly runName: string

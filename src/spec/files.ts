@@ -77,7 +77,7 @@ function emptyDirectory(name: string): Problem {
     severity: 'error',
     path: [],
     message: 'there is no .yaml, .yml or .json file in this directory',
-    fix: 'name the files, or a directory that holds them; validate looks below it with --recursive',
+    fix: 'name the files, or a directory that holds them; --recursive looks below it',
     at: { file: name, line: 1, column: 1 },
   }
 }

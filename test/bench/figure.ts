@@ -27,7 +27,7 @@ export interface BenchOptions {
   /** Only figures whose name holds this text; empty for all. */
   readonly only: string
   /** Says what is going on, for whoever waits. */
-  say(text: string): void
+  readonly say: (text: string) => void
 }
 
 export const atMost = (value: number): Goal => ({ is: '≤', value })

@@ -76,7 +76,7 @@ export interface TaskShape extends Partial<Omit<AttemptSpec, 'work'>> {
 }
 
 /** An attempt of its own task, with everything ordinary that is not given. */
-export function attempt(harness: ExecutorHarness, shape: TaskShape): AttemptSpec {
+export function attempt(harness: Pick<ExecutorHarness, 'image' | 'workdir'>, shape: TaskShape): AttemptSpec {
   const { work, sh, ...rest } = shape
   count += 1
   return {

@@ -159,6 +159,22 @@ test('Queue: one run at a time, in the order of the ticks', async t => {
   assert.equal(here.machine.running().length, 1)
 })
 
+test('Queue: runs of a DAG that nobody looks after any more still get their turn', async t => {
+  const here = await world(t)
+  const a = await here.engine('a')
+  here.machine.script = () => 'runs'
+  const scheduler = await schedulerOf(here, a, [scheduled({ concurrencyPolicy: 'Queue' })])
+  await here.pass(2 * MINUTE)
+  await replace(here, a, scheduler, [])
+  here.machine.end(here.machine.running()[0] ?? '')
+  await here.pass(MINUTE)
+  const { items } = await here.store.runs({})
+  const phases = items
+    .toSorted((one, other) => scheduledTime(one) - scheduledTime(other))
+    .map(({ phase }) => phase)
+  assert.deepEqual(phases, ['succeeded', 'running'])
+})
+
 test('a run and the mark of its tick are one: what fails leaves neither', async t => {
   const here = await world(t)
   const start = here.clock.now()

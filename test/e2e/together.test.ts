@@ -220,6 +220,32 @@ describe('dev', () => {
     assert.deepEqual(await place.runs(), [])
   })
 
+  test('killed, it leaves a queued run that resume begins when its turn has come, and not before', async t => {
+    const place = await Place.make(t)
+    await place.read(store =>
+      store.advance({ namespace: 'default', dag: 'line', highWater: Date.now() - 150_000, skips: [] }),
+    )
+    const schedule = "  schedule: '* * * * *'\n  catchUp: all\n  concurrencyPolicy: Queue\n"
+    const go = join(place.folder, 'go')
+    place.file('dags/line.yaml', dagText('line', waits('a', go), schedule))
+    const dev = place.start(['dev', 'dags'])
+    await dev.says('a runs')
+    await until('a second run stands in line', async () => (await place.runs()).length > 1 || null)
+    dev.child.kill('SIGKILL')
+    await dev.over
+    const queued = (await place.runs()).filter(({ phase }) => phase === 'queued').map(({ name }) => name)
+    const running = (await place.runs()).filter(({ phase }) => phase === 'running').map(({ name }) => name)
+    const early = await place.run(['resume', queued.at(-1) ?? ''])
+    assert.equal(early.code, 1)
+    assert.match(early.output, /error RUN_QUEUED: .* as its DAG runs one at a time/)
+    place.file('go', '')
+    for (const name of [...running, ...queued.toReversed()]) {
+      const { code, output } = await place.run(['resume', name])
+      assert.equal(code, 0, output)
+    }
+    assert.deepEqual(new Set((await place.runs()).map(({ phase }) => phase)), new Set(['succeeded']))
+  })
+
   test('twice on one directory gives one run a tick, and a DagRun is carried out once', async t => {
     const place = await Place.make(t)
     // A tick from before is due as soon as they look, so that both reach for it at once.

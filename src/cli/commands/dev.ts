@@ -11,7 +11,6 @@ import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
@@ -45,7 +44,12 @@ export async function dev(
   }
   const local = await openLocal(environment, true)
   try {
-    const watched: Watched = { folder, manifest: null, seen: '' }
+    const watched: Watched = {
+      folder,
+      ignores: work => executor.ignores(work),
+      manifest: null,
+      seen: '',
+    }
     const values = valueSource(
       given,
       () => watched.manifest?.secrets ?? new Map(),
@@ -108,6 +112,7 @@ export async function dev(
 
 interface Watched {
   readonly folder: string
+  readonly ignores: Parameters<typeof ignoredNotes>[1]
   manifest: Manifest | null
   /** Content of all files at the last look, to tell a change from a touch. */
   seen: string
@@ -131,7 +136,7 @@ async function reload(
   environment: Environment,
   say: (text: string) => void,
 ): Promise<void> {
-  const read = await readManifest([watched.folder], local.store)
+  const read = await readManifest([watched.folder], local.store, { recursive: true })
   const seen = JSON.stringify(read.inputs)
   if (seen === watched.seen) return
   const first = watched.seen === ''
@@ -146,7 +151,7 @@ async function reload(
   say(
     `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
   )
-  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, ignoredOf)))) say(note)
+  for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()
 }
@@ -238,7 +243,7 @@ function onChanges(folder: string, call: () => Promise<void>, say: (text: string
         })
     }, delayMs)
   }
-  const watcher = watch(folder, (_event, name) => {
+  const watcher = watch(folder, { recursive: true }, (_event, name) => {
     if (name === null || /\.(ya?ml|json)$/.test(name)) soon(SETTLE_MS)
   })
   watcher.on('error', () => undefined)

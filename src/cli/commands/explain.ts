@@ -5,6 +5,7 @@ import { loadRun } from '../../engine/load.ts'
 import type { Store, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
+import { runInFront } from '../line.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
@@ -64,11 +65,12 @@ export async function explain(
 async function contextOf(store: Store, run: StoredRun, state: RunState): Promise<ExplainContext> {
   const pools = [...(await store.poolUse())].map(([name, used]) => [name, { used, limit: used }] as const)
   const driven = await isDriven(store, run)
+  const front = state.phase === 'queued' ? await runInFront(store, run) : null
   return {
     pools: new Map<string, Use>(pools.filter(([, { used }]) => used > 0)),
     engine: driven && !isTerminal(state.phase) ? await engineUse(store, run.owner) : null,
     driven,
-    queuedBehind: state.phase === 'queued' ? await runInFront(store, run) : null,
+    queuedBehind: front === null ? null : `run ${front.name}`,
   }
 }
 
@@ -79,13 +81,6 @@ async function engineUse(store: Store, owner: string | null): Promise<Use | null
     used += live.items.filter(({ attempts }) => attempts > 0).length
   }
   return used === 0 ? null : { used, limit: used }
-}
-
-async function runInFront(store: Store, run: StoredRun): Promise<string | null> {
-  const { namespace, dag } = run
-  const page = await store.runs({ namespace, dag, phases: ['running', 'paused'], limit: 500 })
-  const name = page.items.at(-1)?.name
-  return name === undefined ? null : `run ${name}`
 }
 
 function explanationData(explanation: Explanation): Readonly<Record<string, unknown>> {

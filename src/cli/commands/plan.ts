@@ -5,11 +5,11 @@ import type { RunCreated } from '../../core/run/events.ts'
 import { planOf } from '../../core/run/plan.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
-import { ignoredOf } from '../../executors/process/ignored.ts'
 import type { StoredDag } from '../../ports/store.ts'
 import { choose, chosenParameters } from '../choice.ts'
 import { systemClock } from '../clock.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
+import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
 import { isThere, type Local, openLocal } from '../local.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
@@ -22,6 +22,7 @@ import { type Paint, duration, painter, printable } from '../show/text.ts'
 import { depthsOf } from '../show/tree.ts'
 
 export interface PlanOptions {
+  readonly recursive?: boolean
   readonly parameter?: readonly string[]
   readonly dag?: string
   readonly output?: DataFormat
@@ -35,7 +36,9 @@ export async function plan(
 ): Promise<number> {
   const local = isThere(environment) ? await openLocal(environment, false) : null
   try {
-    const manifest = await readManifest(files, local?.store ?? null)
+    const manifest = await readManifest(files, local?.store ?? null, {
+      recursive: options.recursive === true,
+    })
     const format = options.output === 'json' ? 'json' : 'text'
     if (printProblems(manifest.problems, format, environment, manifest.inputs)) return EXIT.usage
     const { dag, parameters } = choose(manifest, options.dag)
@@ -57,7 +60,11 @@ export async function plan(
       return EXIT.usage
     }
     const version = await versionOf(local, dag)
-    const notes = ignoredNotes(dag, ignoredOf)
+    const executor = await chooseExecutor(environment, 'auto')
+    const notes = [
+      ...(executor.note === null ? [] : [executor.note]),
+      ...ignoredNotes(dag, work => executor.ignores(work)),
+    ]
     if (isDataFormat(options.output)) printData(options.output, planData(dag, created.value, version, notes))
     else printLines(planLines(dag, created.value, version, notes, painter(environment.color)))
     return EXIT.succeeded

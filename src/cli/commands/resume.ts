@@ -1,10 +1,13 @@
-import { isTerminal } from '../../core/run/state.ts'
+import { neededSecrets } from '../../core/run/secrets.ts'
+import { type RunState, isTerminal } from '../../core/run/state.ts'
+import type { ValueSource } from '../../ports/secrets.ts'
 import { loadRun, requestStored } from '../../engine/load.ts'
 import { systemClock } from '../clock.ts'
 import { driveRun } from '../drive.ts'
 import { chooseExecutor } from '../executor.ts'
 import { CommandError, exitCodeOf } from '../exit.ts'
 import { type ExecutionOptions, executionOptions } from '../execution.ts'
+import { runInFront } from '../line.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
 import { valuesOfRun } from '../source.ts'
 import type { Environment } from '../settings.ts'
@@ -21,7 +24,7 @@ export async function resume(
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {
-      process.stdout.write(`run ${run.name} has ${run.phase} already\n`)
+      process.stdout.write(`run ${run.name} has ended already: ${run.phase}\n`)
       return exitCodeOf(run)
     }
     const by = environment.user
@@ -35,7 +38,19 @@ export async function resume(
     }
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+    const isQueued = state.phase === 'queued'
+    const front = isQueued ? await runInFront(local.store, now) : null
+    if (front !== null) {
+      const message = `run ${run.name} waits for run ${front.name}, as its DAG runs one at a time`
+      throw new CommandError(
+        'RUN_QUEUED',
+        message,
+        `kontroler watch ${front.name}, or resume or cancel that one first`,
+        1,
+      )
+    }
     const { values, secrets } = await valuesOfRun(local.store, state, options.secret ?? [])
+    await refuseWithoutSecrets(state, values)
     return await driveRun(
       { local, values, secrets, environment, notes: [], executor, ...execution },
       async engine => {
@@ -47,10 +62,24 @@ export async function resume(
             1,
           )
         }
+        // Whoever would have begun it is gone, and nothing is before it.
+        if (isQueued) await engine.request(run.id, { kind: 'begin' })
         return run.id
       },
     )
   } finally {
     await local.close()
+  }
+}
+
+/** A task that starts without its Secret fails for good, so the person is asked for it before anything starts. */
+async function refuseWithoutSecrets(state: RunState, values: ValueSource): Promise<void> {
+  for (const { task, secret } of neededSecrets(state)) {
+    if ((await values.secret(state.created.namespace, secret)) !== null) continue
+    throw new CommandError(
+      'SECRET_NOT_GIVEN',
+      `${task} needs key ${secret.key} of Secret ${secret.name}, which nothing here holds`,
+      `give it again with --secret ${secret.name}/${secret.key}=@FILE; values are kept nowhere`,
+    )
   }
 }

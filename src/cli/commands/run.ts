@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { createRun } from '../../core/run/create.ts'
+import type { Store } from '../../ports/store.ts'
 import { checkMetadata } from '../../spec/check/metadata.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
@@ -19,6 +20,7 @@ export interface RunOptions extends ExecutionOptions {
   readonly dag?: string
   readonly name?: string
   readonly label?: readonly string[]
+  readonly recursive?: boolean
 }
 
 /** `kontroler run FILE…`: one run of one DAG, to its end. */
@@ -33,7 +35,7 @@ export async function run(
   if (options.name !== undefined) checkRunName(options.name)
   const local = await openLocal(environment, true)
   try {
-    const manifest = await readManifest(files, local.store)
+    const manifest = await readManifest(files, local.store, { recursive: options.recursive === true })
     if (
       printProblems(
         manifest.problems,
@@ -43,6 +45,7 @@ export async function run(
       )
     )
       return EXIT.usage
+    if (options.name !== undefined) await refuseTaken(local.store, options.name)
     const chosen = choose(manifest, options.dag)
     const parameters = chosenParameters(chosen.parameters, options.parameter ?? [])
     await storeManifest(manifest, local.store, systemClock.now())
@@ -84,6 +87,17 @@ export async function run(
   } finally {
     await local.close()
   }
+}
+
+/** Two runs of one name could not be told apart by it. */
+async function refuseTaken(store: Store, name: string): Promise<void> {
+  const taken = (await store.runsLike(name, 10)).find(run => run.name === name)
+  if (taken === undefined) return
+  throw new CommandError(
+    'RUN_EXISTS',
+    `there is a run ${name} already (${taken.phase})`,
+    'give another --name',
+  )
 }
 
 /** A run's name is that of its DagRun, so it has the form that Kubernetes asks for. */

@@ -1,6 +1,7 @@
 import { problemsAsJson, problemsAsSarif, problemsAsText } from '../../spec/report.ts'
+import type { Store } from '../../ports/store.ts'
 import { EXIT } from '../exit.ts'
-import { isThere, openLocal } from '../local.ts'
+import { type Local, isThere, openLocal } from '../local.ts'
 import { type Manifest, PROBLEM_STYLES, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
@@ -47,12 +48,15 @@ async function readWithState(
   { recursive = false, namespace }: ValidateOptions,
 ): Promise<Manifest> {
   const options = { recursive, ...(namespace === undefined ? {} : { namespace }) }
-  if (!isThere(environment)) return await readManifest(files, null, options)
-  const local = await openLocal(environment, false)
+  let local: Local | null = null
+  const open = async (): Promise<Store | null> => {
+    local = isThere(environment) ? await openLocal(environment, false) : null
+    return local?.store ?? null
+  }
   try {
-    return await readManifest(files, local.store, options)
+    return await readManifest(files, open, options)
   } finally {
-    await local.close()
+    await (local as Local | null)?.close()
   }
 }
 

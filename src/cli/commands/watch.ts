@@ -39,7 +39,7 @@ export async function watch(
     }
     show.end(state)
     const { secrets } = await valuesOfRun(local.store, state, [])
-    await showEnd(state, local.logs, { format, environment, secrets })
+    await showEnd(state, local, { format, environment, secrets })
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)

@@ -1,5 +1,6 @@
-import { type RunState, type TaskState, lastAttempt, taskAt } from '../../core/run/state.ts'
+import { type RunState, lastAttempt } from '../../core/run/state.ts'
 import type { LogArchive } from '../../ports/logs.ts'
+import type { RootFailure } from '../root-failure.ts'
 import { terminalText } from './log-text.ts'
 import { type Paint, duration, mark, printable, shellWord } from './text.ts'
 
@@ -9,6 +10,7 @@ const TAIL_BYTES = 16_384
 /** What a person wants to read when a run is over: how it ended, why, the last words of what failed, what to do. */
 export async function summaryLines(
   state: RunState,
+  root: RootFailure | null,
   logs: LogArchive,
   paint: Paint,
   mask: (text: string) => string,
@@ -20,12 +22,9 @@ export async function summaryLines(
   if (state.phase === 'succeeded') return [head]
   const lines = [head]
   if (state.message !== '') lines.push(`  ${printable(state.message)}`)
-  const [root] = state.failures
-  const failed = root === undefined ? null : taskAt(state, root)
-  if (failed !== null) {
-    lines.push(...(await lastWords(state, failed, logs, paint, mask)))
-    if (failed.attempts.length > 0)
-      lines.push('', `  logs:    kontroler logs ${name} --task ${shellWord(failed.key)}`)
+  if (root !== null && root.task.attempts.length > 0) {
+    lines.push(...(await lastWords(root, logs, paint, mask)))
+    lines.push('', `  logs:    kontroler logs ${root.state.created.name} --task ${shellWord(root.task.key)}`)
   }
   lines.push(`  explain: kontroler explain ${name}`, `  retry:   kontroler retry ${name}`)
   return lines
@@ -49,8 +48,7 @@ function countsOf(state: RunState): string {
 }
 
 async function lastWords(
-  state: RunState,
-  task: TaskState,
+  { state, task }: RootFailure,
   logs: LogArchive,
   paint: Paint,
   mask: (text: string) => string,

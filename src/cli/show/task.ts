@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import type { Task } from '../../core/dag/dag.ts'
 import { attemptPath } from '../../core/run/attempt-path.ts'
+import { childRunOf } from '../../core/run/child.ts'
 import type { RunState, TaskState } from '../../core/run/state.ts'
-import { lastAttempt, taskAt } from '../../core/run/state.ts'
+import { taskAt } from '../../core/run/state.ts'
 import { type Column, tableLines } from './table.ts'
 import {
   type Paint,
@@ -16,13 +17,6 @@ import {
   tookMs,
 } from './text.ts'
 import { detailOf } from './tree.ts'
-
-/** The run that the last attempt of a `dag` task started, as its handle says. */
-export function childRunOf(task: TaskState): string | null {
-  const handle = lastAttempt(task)?.handle ?? null
-  if (typeof handle !== 'object' || handle === null || !('run' in handle)) return null
-  return typeof handle.run === 'string' ? handle.run : null
-}
 
 /** Where the output of an attempt lies; null for what writes none. */
 export function logPathOf(

@@ -25,7 +25,7 @@ export type RunEvent =
   /** Results taken over from the run that this one continues. */
   | { readonly type: 'tasksReused'; readonly at: number; readonly tasks: readonly ReusedTask[] }
   /** Intent: written before the executor is asked. The attempt holds its slots from here until `attemptEnded`. */
-  | { readonly type: 'attemptStarted'; readonly at: number; readonly task: string; readonly attempt: number }
+  | AttemptStarted
   | AttemptRunning
   /** The engine decided to stop it; whatever it then ends as, this is why. */
   | AttemptStopping
@@ -91,6 +91,15 @@ export interface ReusedTask {
   readonly exitCode: number | null
   /** Of an item of a fan-out: reused only when the new fan-out gives the same item at the same place. */
   readonly item?: Json
+}
+
+export interface AttemptStarted {
+  readonly type: 'attemptStarted'
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+  /** The executor's era, for one whose knowledge ends some time (see the executor's port). */
+  readonly era?: string
 }
 
 export interface AttemptRunning {

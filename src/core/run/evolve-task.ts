@@ -5,6 +5,7 @@ import type {
   ApprovalAnswered,
   AttemptEnded,
   AttemptRunning,
+  AttemptStarted,
   AttemptStopping,
   ReusedTask,
   TasksSettled,
@@ -77,7 +78,8 @@ export function expand(state: RunState, task: TaskState, items: readonly Json[],
   if (state.reusedItems.size > 0) for (const index of children) reuseItem(state, taskAt(state, index), at)
 }
 
-export function startAttempt(state: RunState, task: TaskState, number: number, at: number): void {
+export function startAttempt(state: RunState, task: TaskState, event: AttemptStarted): void {
+  const { attempt: number, at, era = null } = event
   expect(task, 'queued')
   if (number !== task.attempts.length + 1) throw new Error(`${task.key}: attempt ${number} does not follow`)
   const { pendingTimeoutMs } = task.task
@@ -86,6 +88,7 @@ export function startAttempt(state: RunState, task: TaskState, number: number, a
     number,
     phase: 'starting',
     startedAt: at,
+    era,
     runningAt: null,
     endedAt: null,
     handle: null,

@@ -56,7 +56,7 @@ export function evolve(state: RunState, event: RunEvent): void {
     case 'tasksReused':
       return event.tasks.forEach(reused => reuse(state, reused, event.at))
     case 'attemptStarted':
-      return startAttempt(state, taskByKey(state, event.task), event.attempt, event.at)
+      return startAttempt(state, taskByKey(state, event.task), event)
     case 'attemptRunning':
       return attemptRuns(state, event)
     case 'attemptStopping':

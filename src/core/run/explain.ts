@@ -1,3 +1,4 @@
+import { childRunOf } from './child.ts'
 import { rootsOf } from './causes.ts'
 import type { ReasonCode } from './reasons.ts'
 import { runLimit } from './starts.ts'
@@ -152,13 +153,6 @@ function valuesOf(asked: Asked, task: TaskState, code: ReasonCode): Values {
     default:
       return base
   }
-}
-
-/** The run that the attempt of a `dag` task started, as its handle says. */
-function childRunOf(task: TaskState): string | null {
-  const handle = lastAttempt(task)?.handle ?? null
-  if (typeof handle !== 'object' || handle === null || !('run' in handle)) return null
-  return typeof handle.run === 'string' ? handle.run : null
 }
 
 function textOf(

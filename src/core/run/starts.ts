@@ -8,6 +8,8 @@ export interface Room {
   readonly pools: Map<string, number>
   /** Room of each pool that `pools` does not name. Default 0. */
   readonly otherPools?: number
+  /** Era of the executor that will start them, when it has one. */
+  readonly era?: string
 }
 
 /** A room that never says no. */
@@ -35,8 +37,16 @@ export function decideStarts(state: RunState, now: number, room: Room): readonly
     .toSorted((a, b) => (isBefore(a, b) ? -1 : 1))
     .map(({ task: index }) => {
       const { key, attempts } = taskAt(state, index)
-      return { type: 'attemptStarted' as const, at: now, task: key, attempt: attempts.length + 1 }
+      const started = { type: 'attemptStarted' as const, at: now, task: key, attempt: attempts.length + 1 }
+      return room.era === undefined ? started : { ...started, era: room.era }
     })
+}
+
+/** The largest priority among the tasks that wait for slots; the run's own when none does. */
+export function readyPriority(state: RunState): number {
+  const heaps = [...state.work.ready.values(), state.work.readyWithoutSlot]
+  const waiting = heaps.flatMap(heap => firstReady(state, heap) ?? [])
+  return waiting.length === 0 ? state.created.priority : Math.max(...waiting.map(({ priority }) => priority))
 }
 
 /** Pools that ready tasks wait for (`''` for none); what an engine asks pools and slots for. */

@@ -124,6 +124,8 @@ export interface AttemptState {
   readonly number: number
   phase: 'starting' | 'running' | 'stopping' | 'ended'
   readonly startedAt: number
+  /** Era of the executor that was to start it; null when it has none. */
+  readonly era: string | null
   runningAt: number | null
   endedAt: number | null
   handle: Json

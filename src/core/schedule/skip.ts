@@ -21,6 +21,7 @@ export const SKIP_REASONS = {
     'another run had not ended, or started for a later tick, and concurrencyPolicy is Forbid',
   CONCURRENCY_REPLACE: 'a later tick was due already and would have replaced its run',
   SUSPENDED: 'the DAG is suspended',
+  REFUSED: 'the DAG cannot start without a value that a schedule does not give',
 } as const
 
 /** Most ticks of a span that are counted one by one: a year of one a minute. */

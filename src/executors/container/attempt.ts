@@ -4,13 +4,13 @@ import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef, AttemptSpec, Observation } from '../../ports/executor.ts'
 import type { EngineProbe } from '../../ports/notices.ts'
-import { noteStop, stopNotes } from '../stop-notes.ts'
 import { EngineRefused, EngineUnreachable } from './client.ts'
 import type { ContainerEngine, ContainerState } from './container-engine.ts'
 import { ImageError } from './image.ts'
 import { imageError, lost, neverStarted, outcomeOf, startError, startRefused } from './outcome.ts'
 import type { ClaimOwner, ContainerClaim, RecordedEnd, RecordedOutcome } from './record.ts'
 import { claimRecord, readEnd, readRecord, recordEnd, settleRecord } from './record.ts'
+import { Stopping } from './stopping.ts'
 import { ContainerWatch } from './watch.ts'
 
 /** What an attempt needs of the executor that looks after it. */
@@ -33,20 +33,6 @@ const underWay = new Set<string>()
 const SOON_MS = 20
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 2_000
-/** Time after a start in which a signal may come before the init process listens; then it is sent again. */
-const DEAF_MS = 250
-const SIGNAL_AGAIN_MS = 300
-/** Longest a timer may be set for. */
-const DELAY_MS_MAX = 2 ** 31 - 1
-
-interface Stop {
-  /** When the first signal was sent; null before. */
-  readonly sentAt: number | null
-  readonly repeated: boolean
-  /** The grace time is over. */
-  readonly late: boolean
-}
-
 /**
  * One attempt under watch. As with processes there is one question, "what do its files and its container say now", asked
  * by `#look` after every call, end and timer; the answer decides, never the event.
@@ -57,14 +43,13 @@ export class Attempt {
   readonly #folder: string
   /** What to start when it turns out that nobody has; forgotten as soon as it is not needed, since it holds secrets. */
   #spec: AttemptSpec | null = null
-  #stop: Stop | null = null
+  #stop: Stopping | null = null
   #saidRunning = false
   #engineWasAway = false
   #watch: ContainerWatch | null = null
   #creating: AbortController | null = null
   #retryMs = RETRY_MS_MIN
   #callOff: (() => void) | null = null
-  readonly #graces: (() => void)[] = []
   #looking: Promise<void> | null = null
   #again = false
   #done = false
@@ -86,16 +71,10 @@ export class Attempt {
     this.#lookSoon()
   }
 
-  /** Each call has a timer of its own, so the shortest grace time counts. */
   stop(graceMs: number): void {
-    this.#stop ??= { sentAt: null, repeated: false, late: false }
+    this.#stop ??= new Stopping(this.#host.engine, this.#folder, this.#host.clock)
+    this.#stop.grace(graceMs, () => this.#look())
     this.#creating?.abort()
-    const delay = Math.min(Math.max(0, graceMs), DELAY_MS_MAX)
-    const late = (): void => {
-      if (this.#stop !== null) this.#stop = { ...this.#stop, late: true }
-      this.#look()
-    }
-    this.#graces.push(this.#host.clock.after(delay, late))
     this.#lookSoon()
   }
 
@@ -111,7 +90,7 @@ export class Attempt {
     this.#done = true
     this.#again = false
     this.#callOff?.()
-    for (const callOff of this.#graces) callOff()
+    this.#stop?.callOff()
   }
 
   #lookSoon(): void {
@@ -223,10 +202,9 @@ export class Attempt {
     } catch (error) {
       // Unreachable: whether it was started is seen when the engine is back.
       if (!(error instanceof EngineRefused)) throw error
-      const gone = 'its container was removed by somebody before it was started'
-      await this.#recordEnd(
-        error.status === 404 ? await this.#refusedOrGone(id, error, gone) : startRefused(error.message),
-      )
+      const state = await this.#host.engine.inspect(id)
+      if (state === null) await this.#recordEnd(startError('its container was removed before it was started'))
+      else if (state.startedAt === null) await this.#recordEnd(startRefused(error.message))
     }
   }
 
@@ -245,11 +223,6 @@ export class Attempt {
     }
   }
 
-  /** Docker says 404 also for a command that is not in the image. */
-  async #refusedOrGone(id: string, error: EngineRefused, gone: string): Promise<Outcome> {
-    return (await this.#host.engine.inspect(id)) === null ? startError(gone) : startRefused(error.message)
-  }
-
   async #claimed(claim: ContainerClaim): Promise<void> {
     this.#spec = null
     const state = await this.#host.engine.inspect(claim.container)
@@ -258,6 +231,8 @@ export class Attempt {
     if (state.startedAt === null) return await this.#notStarted(claim, state)
     this.#running(state.id, state.startedAt)
     switch (state.status) {
+      // Podman's word for a container whose exit code and log are complete, and which is not cleaned up yet.
+      case 'stopped':
       case 'exited':
       case 'dead':
         return await this.#exited(claim, state)
@@ -266,12 +241,16 @@ export class Attempt {
       case 'restarting':
         this.#watch ??= new ContainerWatch(this.#host.engine, claim.container, this.#folder, this.#host.clock)
         await this.#watch.running(state, () => this.#look())
-        if (this.#stop !== null) await this.#press(state, this.#stop)
-        return
+        return await this.#press(state)
       default:
-        // `stopped`, `removing` and the like: on the way to something else.
+        // `stopping`, `removing` and the like: on the way to something else.
         return this.#lookIn(SOON_MS)
     }
+  }
+
+  async #press(state: ContainerState): Promise<void> {
+    const again = await this.#stop?.press(state)
+    if (again !== undefined && again !== null) this.#lookIn(again)
   }
 
   /** Somebody else may have recorded the end and removed it a moment ago. */
@@ -321,39 +300,6 @@ export class Attempt {
     const at = Math.max(state.startedAt ?? 0, state.finishedAt ?? this.#host.clock.now())
     await recordEnd(this.#folder, randomUUID(), { outcome, at, startedAt: state.startedAt })
     this.#again = true
-  }
-
-  /** TERM once, or whatever the image wants instead; KILL when the grace time is over, until it has ended. */
-  async #press(state: ContainerState, stop: Stop): Promise<void> {
-    const { engine, clock } = this.#host
-    const now = clock.now()
-    if (stop.late) {
-      noteStop(this.#folder, 'KILL')
-      await this.#kill(state.id, 'SIGKILL')
-      return this.#lookIn(this.#retryMs)
-    }
-    if (state.status === 'paused') await engine.unpause(state.id)
-    const startedAt = state.startedAt ?? 0
-    if (stop.sentAt === null) {
-      // The note first: whoever finds it dead is to know why.
-      if (!stopNotes(this.#folder).includes('TERM')) noteStop(this.#folder, 'TERM')
-      this.#stop = { ...stop, sentAt: now }
-      await this.#kill(state.id, state.stopSignal)
-      if (now - startedAt < DEAF_MS) this.#lookIn(SIGNAL_AGAIN_MS)
-    } else if (!stop.repeated && now - stop.sentAt >= SIGNAL_AGAIN_MS && stop.sentAt - startedAt < DEAF_MS) {
-      this.#stop = { ...stop, repeated: true }
-      await this.#kill(state.id, state.stopSignal)
-    }
-  }
-
-  async #kill(id: string, signal: string): Promise<void> {
-    try {
-      await this.#host.engine.kill(id, signal)
-    } catch (error) {
-      // It has ended in the meantime.
-      if (!(error instanceof EngineRefused)) throw error
-      this.#lookIn(SOON_MS)
-    }
   }
 
   /** For an attempt that has no container yet, so that it never starts one. */

@@ -52,8 +52,12 @@ export async function open(socket: string, call: Call): Promise<IncomingMessage>
   throw new EngineRefused(status, messageOf(await text(answer, ERROR_BYTES_MAX)) || `HTTP ${status}`)
 }
 
-/** The same for an answer in JSON, or none at all. */
-export async function ask(socket: string, call: Call): Promise<unknown> {
+/** An engine that hangs is an engine that cannot be reached. Long enough for one that starts many containers at once. */
+const ANSWER_MS_MAX = 120_000
+
+/** The same for an answer in JSON, or none at all, that comes within a time. */
+export async function ask(socket: string, given: Call): Promise<unknown> {
+  const call = { signal: AbortSignal.timeout(ANSWER_MS_MAX), ...given }
   const body = await text(await open(socket, call), Number.POSITIVE_INFINITY)
   return body.trim() === '' ? null : (JSON.parse(body) as unknown)
 }

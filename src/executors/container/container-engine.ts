@@ -5,7 +5,7 @@ import { ask, EngineRefused, open } from './client.ts'
 export interface ContainerState {
   readonly id: string
   readonly labels: Readonly<Record<string, string>>
-  /** `created`, `running`, `paused`, `exited` and the like; Podman also says `stopped`, a moment before `exited`. */
+  /** `created`, `running`, `paused`, `exited` and the like; Podman also says `stopped`, before `exited`. */
   readonly status: string
   /** The main process as this machine numbers it; 0 when there is none. */
   readonly pid: number

@@ -25,12 +25,15 @@ export interface MakerOptions {
 /** Rounds of create while another engine's container of the same name is about to be there, and the time between. */
 const ROUNDS_MAX = 500
 const ROUND_MS = 20
+/** Rounds after which an error of the engine itself is believed; Podman reports a name that is being taken as one. */
+const ERRORS_MAX = 100
 
 /** Makes containers that are not started. Doing so twice gives the same one, and a container by itself does nothing. */
 export class ContainerMaker {
   readonly #options: MakerOptions
   /** Images on their way: tasks that need the same one share the pull. */
   readonly #pulls = new Map<string, Promise<void>>()
+  readonly #over = new AbortController()
   #init = true
 
   constructor(options: MakerOptions) {
@@ -55,16 +58,22 @@ export class ContainerMaker {
       try {
         return made(await engine.create(containerName(state, spec), body))
       } catch (error) {
-        const outcome = await this.#refused(error, spec, settings.pullPolicy, signal)
+        const outcome = await this.#refused(error, round, spec, settings.pullPolicy, signal)
         if (outcome !== null) return outcome
       }
     }
     return refusal('CONFIG_ERROR', 'its container could not be made: its name comes and goes')
   }
 
+  /** Nobody waits for images any more. */
+  close(): void {
+    this.#over.abort()
+  }
+
   /** Null when it is worth another try. */
   async #refused(
     error: unknown,
+    round: number,
     spec: AttemptSpec,
     policy: PullPolicy,
     signal: AbortSignal,
@@ -77,7 +86,7 @@ export class ContainerMaker {
     const { engine, state } = this.#options
     const found = await engine.inspect(containerName(state, spec))
     if (found !== null) return isOf(found, state, spec) ? found : this.#taken(spec)
-    if (error.status === 409) return await pause(signal)
+    if (error.status === 409 || (error.status >= 500 && round < ERRORS_MAX)) return await pause(signal)
     if (error.status !== 404) throw error
     if (policy === 'Never') return imageError(`${spec.work.image} is not there, and imagePullPolicy is Never`)
     await this.#pull(spec, signal)
@@ -99,7 +108,7 @@ export class ContainerMaker {
     if (pull === undefined) {
       const credentials = credentialsFor(image, credentialFiles)
       const say = (message: string): void => progress(message, spec.run)
-      pull = pullImage(engine, image, credentials, say, new AbortController().signal)
+      pull = pullImage(engine, image, credentials, say, this.#over.signal)
         .catch((error: unknown) => {
           // Denied, unknown, registry down: a refusal of the pull is always about the image.
           throw error instanceof EngineRefused ? new ImageError(error.message) : error

@@ -11,7 +11,9 @@ import { codeOf } from '../error-code.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import type { EngineUnreachable } from './client.ts'
 import type { ContainerEngine, ContainerState } from './container-engine.ts'
+import { imageName } from './body.ts'
 import { ContainerMaker } from './create.ts'
+import { removeFolder } from './remove-folder.ts'
 import { ignoredOf } from './ignored.ts'
 import { refOfLabels, runLabels, stateIdentity, stateLabels } from './names.ts'
 import { engineLogFile } from './place.ts'
@@ -56,6 +58,8 @@ class ContainerExecutor implements Executor {
   readonly #clock: Clock
   readonly #maker: ContainerMaker
   readonly #attempts = new Map<string, Attempt>()
+  /** Of each run that has a workspace, an image that can remove what its tasks left there as another user. */
+  readonly #images = new Map<string, string>()
   readonly #pending = new Set<Promise<void>>()
   #awaySince: number | null = null
   #closed = false
@@ -82,6 +86,7 @@ class ContainerExecutor implements Executor {
   }
 
   start(spec: AttemptSpec): void {
+    if (spec.workspace && spec.work.image !== null) this.#images.set(spec.run, imageName(spec.work.image))
     this.#attempt(spec).start(spec)
   }
 
@@ -114,14 +119,18 @@ class ContainerExecutor implements Executor {
       .list(runLabels(this.#state, run))
       .then(async found => void (await Promise.all(found.map(({ id }) => engine.remove(id, true)))))
     await this.#quietly(removal)
-    if (options.removeWorkspace)
-      await rm(join(this.#stateDir, workspacePath(run)), { recursive: true, force: true })
+    if (options.removeWorkspace) {
+      const workspace = join(this.#stateDir, workspacePath(run))
+      await removeFolder(engine, workspace, this.#images.get(run) ?? null)
+    }
+    this.#images.delete(run)
   }
 
   async close(): Promise<void> {
     this.#closed = true
     const busy = [...this.#attempts.values()].map(attempt => attempt.close())
     this.#attempts.clear()
+    this.#maker.close()
     await Promise.all([...busy, ...this.#pending])
   }
 

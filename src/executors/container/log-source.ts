@@ -52,7 +52,7 @@ export function apiLog(engine: ContainerEngine, id: string): LogSource {
   }
 }
 
-/** Podman writes it to a file beside ours; it is whole when the container is `exited`. */
+/** Podman writes it to a file beside ours; it is whole when the container is `stopped`. */
 export function fileLog(path: string): LogSource {
   const open_ = async (to: LogFile): Promise<Tail | null> => {
     to.rewind()

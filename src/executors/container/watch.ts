@@ -6,7 +6,7 @@ import { apiLog, ENDED, fileLog, type LogSource } from './log-source.ts'
 import { engineLogFile } from './place.ts'
 
 /** How often a container of Podman is looked at: its own `wait` looks only now and then. */
-const POLL_MS_MIN = 5
+const POLL_MS_MIN = 2
 const POLL_MS_MAX = 100
 /** How long a log may take to be closed after the end of its container. */
 const CLOSING_MS_MAX = 10_000

@@ -1,13 +1,13 @@
-import type { ChildProcess } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AttemptRef, AttemptSpec, Observation } from '../../ports/executor.ts'
-import { readIntent, recordIntent } from './intent.ts'
-import type { Place } from './launch.ts'
+import type { AttemptRef, AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
+import type { Launcher, Place } from './launch.ts'
 import { prepare, spawnLauncher } from './launch.ts'
+import type { Launchers } from './launchers.ts'
 import { lost, neverStarted, outcomeOf, outcomeWithoutEnd, startError } from './outcome.ts'
-import { descendants, isAlive, signal } from './processes.ts'
+import { noteOutputs, notedOutputs } from './output-names.ts'
+import { descendants, hasBegun, isAlive, signal } from './processes.ts'
 import type { AttemptRecord, Claim } from './record.ts'
 import { codeOf, readRecord, settleRecord } from './record.ts'
 import { noteStop, stopNotes } from '../stop-notes.ts'
@@ -16,6 +16,7 @@ export interface AttemptOptions {
   readonly ref: AttemptRef
   readonly folder: string
   readonly place: Place
+  readonly launchers: Launchers
   readonly clock: Clock
   readonly report: (observation: Observation) => void
 }
@@ -25,6 +26,8 @@ const POLL_MS_MIN = 10
 const POLL_MS_MAX = 100
 /** The same while its files or processes are about to change. */
 const SOON_MS = 20
+/** An attempt that is over by then is told to run and to have ended in one: one transaction less for a short task. */
+const RUNS_MS = 100
 /** Rounds of KILL to each process before the group is killed as one, launcher included (a fork bomb outruns rounds). */
 const KILL_ROUNDS_MAX = 25
 /** Rounds of KILL after which a process that the kernel will not let die is no longer waited for. */
@@ -67,7 +70,10 @@ export class Attempt {
   /** What to start when it turns out that nobody has; forgotten as soon as it is not needed, since it holds secrets. */
   #spec: AttemptSpec | null = null
   #outputs: readonly string[] | null = null
-  #child: ChildProcess | null = null
+  /** Of an attempt that was meant to start under an earlier boot nothing more may be known. */
+  #ofEarlierBoot = false
+  /** Who runs it, as long as this executor waits for its word. */
+  #launcher: Launcher | null = null
   #exit: { readonly pid: number; readonly code: number | null } | null = null
   #stop: Stop | null = null
   #saidRunning = false
@@ -81,7 +87,7 @@ export class Attempt {
   #pollMs = POLL_MS_MIN
   #callOff: (() => void) | null = null
   readonly #graces: (() => void)[] = []
-  #looking: Promise<void> | null = null
+  #looking = false
   #again = false
   #done = false
 
@@ -91,13 +97,15 @@ export class Attempt {
 
   start(spec: AttemptSpec): void {
     this.#spec = spec
+    this.#intended(spec)
     this.#outputs = spec.outputs
     this.#saidRunning = false
     this.#lookSoon()
   }
 
   /** Watches what was started before; the caller has seen that something was. */
-  adopt(): void {
+  adopt(intended: Intended): void {
+    this.#intended(intended)
     this.#saidRunning = false
     this.#lookSoon()
   }
@@ -115,10 +123,13 @@ export class Attempt {
   }
 
   /** Stops watching. What runs goes on. */
-  async close(): Promise<void> {
+  close(): void {
     this.#quiet()
-    this.#child?.removeAllListeners('exit').unref()
-    await this.#looking
+    this.#launcher?.letGo()
+  }
+
+  #intended({ era }: Intended): void {
+    this.#ofEarlierBoot = era !== undefined && era !== this.#options.place.boot
   }
 
   #quiet(): void {
@@ -139,27 +150,27 @@ export class Attempt {
 
   /** Looks at once, or again when a look is under way: what it has read may be old. */
   #look(): void {
-    if (this.#done) return
     this.#again = true
-    this.#looking ??= this.#lookUntilQuiet().finally(() => {
-      this.#looking = null
-      if (this.#again) this.#look()
-    })
-  }
-
-  async #lookUntilQuiet(): Promise<void> {
-    while (this.#again && !this.#done) {
-      this.#again = false
-      try {
-        await this.#lookOnce()
-        this.#tries = 0
-      } catch (error) {
-        this.#failed(error)
-      }
+    if (this.#looking) return
+    this.#looking = true
+    try {
+      while (this.#again && !this.#done) this.#lookOrFail()
+    } finally {
+      this.#looking = false
     }
   }
 
-  async #lookOnce(): Promise<void> {
+  #lookOrFail(): void {
+    this.#again = false
+    try {
+      this.#lookOnce()
+      this.#tries = 0
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #lookOnce(): void {
     this.#record = null
     const record = readRecord(this.#options.folder)
     this.#record = record
@@ -177,44 +188,44 @@ export class Attempt {
     }
   }
 
-  async #notClaimed(): Promise<void> {
+  #notClaimed(): void {
     if (this.#verdict !== null) return this.#settle(this.#verdict)
     if (this.#stop !== null) return this.#settle(neverStarted)
-    if (this.#child !== null) return this.#lookIn(SOON_MS)
-    if (this.#exit !== null) return this.#settle(startError('its launcher ended before the task began'))
+    if (this.#launcher !== null) return this.#lookIn(SOON_MS)
+    if (this.#ofEarlierBoot)
+      return this.#settle(lost('the machine was restarted just after it was to be started'))
     if (this.#spec !== null) return this.#launch(this.#spec)
+    if (this.#exit !== null) return this.#settle(startError('its launcher ended before the task began'))
   }
 
-  async #launch(spec: AttemptSpec): Promise<void> {
-    const { folder, place } = this.#options
+  /** Hands it to one of the launchers; when that one has gone without a claim, to a launcher of its own. */
+  #launch(spec: AttemptSpec): void {
+    const { folder, place, launchers } = this.#options
     const launch = prepare(spec, folder, place)
     if (!('argv' in launch)) return this.#settle(launch)
-    const earlier = readIntent(folder)
-    if (earlier !== null && earlier.boot !== place.boot)
-      return this.#settle(lost('the machine was restarted just after it was started'))
-    await recordIntent(folder, { boot: place.boot, outputs: spec.outputs })
-    if (this.#done) return
-    if (this.#stop !== null) return this.#settle(neverStarted)
-    const child = spawnLauncher(launch, place, outcome => this.#spawnFailed(outcome))
-    if ('kind' in child) return this.#settle(child)
-    this.#spec = null
-    if (child.pid === undefined) return
-    const pid = child.pid
-    this.#child = child
-    child.once('exit', code => {
-      this.#child = null
-      this.#exit = { pid, code }
+    noteOutputs(folder, spec.outputs)
+    const over = (code: number | null): void => {
+      this.#exit = { pid: this.#launcher?.pid ?? 0, code }
+      this.#launcher = null
       this.#look()
-    })
-    this.#lookIn(SOON_MS)
+    }
+    const shared = this.#exit === null ? launchers.launch(launch, over) : null
+    const launcher = shared ?? spawnLauncher(launch, place, outcome => this.#spawnFailed(outcome), over)
+    if ('kind' in launcher) return this.#settle(launcher)
+    if (shared === null) this.#spec = null
+    if (launcher.pid === 0) return
+    this.#launcher = launcher
+    this.#lookIn(RUNS_MS)
   }
 
   /** Somebody is between creating the record and writing to it, or died there; then the task has not begun. */
   #blank(): void {
     const { folder, clock } = this.#options
-    const left = this.#child === null ? descendants(folder, null) : []
-    const abandoned = this.#child === null && left.length === 0
+    const left = this.#launcher === null ? descendants(folder, null) : []
+    const abandoned = this.#launcher === null && left.length === 0
     this.#blankLooks = abandoned ? this.#blankLooks + 1 : 0
+    if (abandoned && this.#ofEarlierBoot)
+      return this.#end(lost('the machine was restarted while it was being started'), clock.now())
     if (this.#blankLooks > BLANK_LOOKS_MAX)
       return this.#end(startError('its launcher ended before the task began'), clock.now())
     if (this.#stop?.late === true) for (const { pid } of left) signal(pid, 'SIGKILL')
@@ -226,23 +237,33 @@ export class Attempt {
     const { claim } = record
     this.#spec = null
     this.#running(record)
-    if (isAlive(claim, place.boot)) return this.#alive(record)
+    if (this.#isUnderWay(record)) return this.#alive(record)
     // The end may have been written between the first reading and the death.
     const latest = readRecord(folder)
     const end = latest.kind === 'claimed' ? latest.end : null
     const stopped = this.#stop !== null && stopNotes(folder) !== ''
     if ((end === null || stopped) && !this.#cleared(end !== null)) return this.#lookIn(SOON_MS)
-    const outputs = this.#outputs ?? readIntent(folder)?.outputs ?? []
+    const outputs = this.#outputs ?? notedOutputs(folder)
     if (end !== null) return this.#end(outcomeOf(folder, end, outputs), end.at)
     const code = this.#exit?.pid === claim.pid ? this.#exit.code : null
     this.#end(outcomeWithoutEnd(folder, claim, place.boot, code, outputs), clock.now())
   }
 
+  /** A launcher may live on and run other attempts when this one is over. */
+  #isUnderWay({ claim, end }: Claimed): boolean {
+    const { folder, place } = this.#options
+    if (this.#launcher?.pid === claim.pid) return true
+    if (this.#exit?.pid === claim.pid) return false
+    if (!isAlive(claim, place.boot)) return false
+    return end === null || descendants(folder, null).length > 0
+  }
+
   #alive(record: Claimed): void {
-    if (this.#stop !== null) this.#press(record.claim, this.#stop)
-    if (this.#stop?.late === true) this.#lookIn(SOON_MS)
-    // Its own child tells by its exit; any other is asked from time to time.
-    else if (this.#child?.pid !== record.claim.pid) this.#poll()
+    if (this.#stop !== null && record.end === null) this.#press(record.claim, this.#stop)
+    const asking = this.#stop !== null && (this.#stop.late || !this.#stop.asked)
+    if (asking && record.end === null) this.#lookIn(SOON_MS)
+    // Who waits for its launcher's word is told; any other asks from time to time.
+    else if (this.#launcher?.pid !== record.claim.pid) this.#poll()
   }
 
   #poll(): void {
@@ -261,10 +282,14 @@ export class Attempt {
   /** TERM to the whole tree once; when the grace time is over KILL, until the launcher recorded the end and went. */
   #press(claim: Claim, stop: Stop): void {
     const { folder } = this.#options
-    if (!stop.asked) {
+    let asked = stop.asked
+    if (!asked) {
       // The note first: a launcher that has not forked its task yet looks for it right after the fork.
       noteStop(folder, 'TERM')
-      const escaped = descendants(folder, claim.pid).filter(({ group }) => group !== claim.pid)
+      const all = descendants(folder, claim.pid)
+      const escaped = all.filter(({ group }) => group !== claim.pid)
+      // Before the task itself is there, the launcher alone would hear it.
+      asked = hasBegun(claim.pid, all)
       // CONT, since what is suspended would not hear the TERM.
       for (const name of ['SIGTERM', 'SIGCONT'] as const) {
         signal(-claim.pid, name)
@@ -276,7 +301,7 @@ export class Attempt {
       for (const { pid } of descendants(folder, claim.pid)) signal(pid, 'SIGKILL')
       if (stop.rounds >= KILL_ROUNDS_MAX) signal(-claim.pid, 'SIGKILL')
     }
-    this.#stop = { ...stop, asked: true, rounds: stop.rounds + (stop.late ? 1 : 0) }
+    this.#stop = { ...stop, asked, rounds: stop.rounds + (stop.late ? 1 : 0) }
   }
 
   /**
@@ -302,7 +327,7 @@ export class Attempt {
   }
 
   #spawnFailed(outcome: Outcome): void {
-    this.#child = null
+    this.#launcher = null
     this.#verdict = outcome
     this.#look()
   }

@@ -111,9 +111,6 @@ const remains: readonly (readonly [
   ran: boolean,
 ])[] = [
   ['only the folder: it is started', {}, 'SUCCEEDED', true],
-  ['an intent of this boot: it is started', { intent: intent(bootId()) }, 'SUCCEEDED', true],
-  ['an intent that was cut off: it is started', { intent: '{"boot":"ea3' }, 'SUCCEEDED', true],
-  ['an intent of an earlier boot: it may have begun', { intent: intent('earlier') }, 'LOST', false],
   ['a record without a word: its writer died before the task began', { record: '' }, 'START_ERROR', false],
   ['half a claim: likewise', { record: 'claim ea37' }, 'START_ERROR', false],
   ['a claim of an earlier boot', { record: claim('earlier', process.pid, '1') }, 'LOST', false],
@@ -151,6 +148,18 @@ for (const [says, files, reason, ran] of remains) {
     assert.deepEqual(await new Watched(place).run(spec), outcome)
   })
 }
+
+rule('meant to start under an earlier boot, and nothing is known: it may have begun', async place => {
+  for (const record of [null, '', 'claim ea37']) {
+    const spec = { ...attempt(place, { sh: 'echo ran' }), era: 'earlier' }
+    mkdirSync(place.folder(spec), { recursive: true })
+    if (record !== null) writeFileSync(join(place.folder(spec), 'record'), record)
+    const outcome = await new Watched(place).run(spec)
+    assert.equal(outcome.kind, 'lost')
+    assert.equal(await logText(place, spec), '')
+    assert.equal((await new Watched(place).run(spec)).kind, 'lost')
+  }
+})
 
 rule('a launcher killed alone: what it left is ended before the attempt is reported lost', async place => {
   const watched = new Watched(place)
@@ -220,10 +229,6 @@ function pidOf(place: ProcessPlace, spec: AttemptSpec): number {
   const record = readRecord(place.folder(spec))
   assert.ok(record.kind === 'claimed')
   return record.claim.pid
-}
-
-function intent(boot: string): string {
-  return JSON.stringify({ boot, outputs: [] })
 }
 
 function claim(boot: string, pid: number, started: string): string {

@@ -43,6 +43,16 @@ export interface TaskEnvironment {
   readonly path: string
 }
 
+/** What of the engine's environment a task begins with. */
+export function inherited(engine: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    PASSED_ON.flatMap(name => {
+      const value = engine[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
 /** The environment of a task: a few variables of the engine, then the task's own, then ours. The last one wins. */
 export function taskEnvironment(
   engine: Readonly<Record<string, string | undefined>>,
@@ -50,11 +60,7 @@ export function taskEnvironment(
   secretNames: readonly string[],
   ours: Readonly<Record<string, string>>,
 ): TaskEnvironment {
-  const all = new Map<string, string>([['PATH', PATH_DEFAULT]])
-  for (const name of PASSED_ON) {
-    const value = engine[name]
-    if (value !== undefined) all.set(name, value)
-  }
+  const all = new Map<string, string>([['PATH', PATH_DEFAULT], ...Object.entries(inherited(engine))])
   for (const { name, value } of own) all.set(name, value)
   for (const [name, value] of Object.entries(ours)) all.set(name, value)
 

@@ -1,13 +1,21 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, realpathSync } from 'node:fs'
+import { mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { attemptPath, runPath, workspacePath } from '../../core/run/attempt-path.ts'
 import type { ContainerWork } from '../../core/dag/dag.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AttemptRef, AttemptSpec, Executor, Observation, Observe } from '../../ports/executor.ts'
+import type {
+  AttemptRef,
+  AttemptSpec,
+  Executor,
+  Intended,
+  Observation,
+  Observe,
+} from '../../ports/executor.ts'
 import { Attempt } from './attempt.ts'
+import { Launchers } from './launchers.ts'
 import { ignoredOf } from './ignored.ts'
 import type { Place } from './launch.ts'
 import { bootId, descendants, signal } from './processes.ts'
@@ -37,6 +45,8 @@ const END_ROUND_MS = 20
 
 class ProcessExecutor implements Executor {
   readonly name = 'process'
+  readonly era: string
+  readonly #launchers: Launchers
   readonly #place: Place
   readonly #observe: Observe
   readonly #clock: Clock
@@ -53,6 +63,8 @@ class ProcessExecutor implements Executor {
       shell: options.shell ?? ['/bin/sh'],
       umask: process.umask().toString(8).padStart(4, '0'),
     }
+    this.era = this.#place.boot
+    this.#launchers = new Launchers(this.#place)
     this.#observe = options.observe
     this.#clock = options.clock ?? machineClock
   }
@@ -65,9 +77,9 @@ class ProcessExecutor implements Executor {
     this.#attempt(spec).start(spec)
   }
 
-  async adopt(ref: AttemptRef): Promise<boolean> {
+  async adopt(ref: Intended): Promise<boolean> {
     if (readRecord(this.#folder(ref)).kind === 'none') return false
-    this.#attempt(ref).adopt()
+    this.#attempt(ref).adopt(ref)
     return true
   }
 
@@ -78,8 +90,10 @@ class ProcessExecutor implements Executor {
   /** The record stays as a tombstone until the run is removed: it is what holds back a launcher that comes late. */
   release(ref: AttemptRef): void {
     const folder = this.#folder(ref)
-    for (const file of ['output', 'script', 'stop', 'refused', 'intent'])
+    for (const file of namesIn(folder)) {
+      if (KEPT.includes(file)) continue
       this.#keep(rm(join(folder, file), { force: true, recursive: true }))
+    }
   }
 
   async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
@@ -95,9 +109,9 @@ class ProcessExecutor implements Executor {
 
   async close(): Promise<void> {
     this.#closed = true
-    const busy = [...this.#attempts.values()].map(attempt => attempt.close())
+    for (const attempt of this.#attempts.values()) attempt.close()
     this.#attempts.clear()
-    await Promise.all([...busy, ...this.#pending])
+    await Promise.all([this.#launchers.close(), ...this.#pending])
   }
 
   #attempt(ref: AttemptRef): Attempt {
@@ -109,6 +123,7 @@ class ProcessExecutor implements Executor {
       ref: { run: ref.run, task: ref.task, attempt: ref.attempt },
       folder,
       place: this.#place,
+      launchers: this.#launchers,
       clock: this.#clock,
       report: observation => this.#report(folder, observation),
     })
@@ -136,6 +151,19 @@ class ProcessExecutor implements Executor {
       })
       .finally(() => this.#pending.delete(settled))
     this.#pending.add(settled)
+  }
+}
+
+/** What stays of an attempt that is released. */
+const KEPT: readonly string[] = ['record', 'log']
+
+/** Empty for a folder that is not there. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    return []
   }
 }
 

@@ -8,6 +8,7 @@ export function ignoredOf(work: ContainerWork): readonly string[] {
   if (work.scriptInjectorImage !== null) ignored.push('scriptInjectorImage is ignored: no image is needed')
   if (isSet(work.resources)) ignored.push('resources are ignored: a local process has no limits of its own')
   for (const field of fieldsOf(work.podTemplate)) {
+    if (BY_ENGINE.has(field)) continue
     const why = POD_FIELDS[field] ?? 'it has no meaning for a local process'
     ignored.push(`podTemplate.${field} is ignored: ${why}`)
   }
@@ -16,6 +17,9 @@ export function ignoredOf(work: ContainerWork): readonly string[] {
   }
   return ignored
 }
+
+/** Honoured before an executor is asked: as `timeout`, and by retries. */
+const BY_ENGINE: ReadonlySet<string> = new Set(['activeDeadlineSeconds', 'restartPolicy'])
 
 const POD_FIELDS: Readonly<Record<string, string>> = {
   volumes: 'a local process sees the files of this machine',

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { closeSync, constants, existsSync, mkdirSync, openSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -9,7 +8,7 @@ import type { AttemptSpec } from '../../ports/executor.ts'
 import type { Command } from './command.ts'
 import { findCommand, refusal, scriptCommand, whyNoWorkdir } from './command.ts'
 import type { TaskEnvironment } from './environment.ts'
-import { taskEnvironment } from './environment.ts'
+import { inherited, taskEnvironment } from './environment.ts'
 import { startError } from './outcome.ts'
 import { codeOf } from './record.ts'
 
@@ -19,7 +18,23 @@ export interface Launch {
   readonly argv: readonly string[]
   readonly environment: TaskEnvironment
   readonly workdir: string
+  /** What of the environment every launcher has from the engine. */
+  readonly base: Readonly<Record<string, string>>
 }
+
+/** Who runs an attempt that was handed over. */
+export interface Launcher {
+  readonly pid: number
+  /** Its attempt is not looked after any more: nothing is called, and the engine's process does not stay for it. */
+  letGo(): void
+}
+
+/**
+ * Called once when the launcher has done all it can for the attempt, and nothing of its group runs any more.
+ *
+ * @param code  What the launcher exited with; null when it did not, or was killed.
+ */
+export type Over = (code: number | null) => void
 
 /** What all launches of one executor have in common. */
 export interface Place {
@@ -32,8 +47,8 @@ export interface Place {
   readonly umask: string
 }
 
-const LAUNCHER = fileURLToPath(new URL('./launch.sh', import.meta.url))
-const ENV_COMMAND = existsSync('/usr/bin/env') ? '/usr/bin/env' : '/bin/env'
+export const LAUNCHER = fileURLToPath(new URL('./launch.sh', import.meta.url))
+export const ENV_COMMAND = existsSync('/usr/bin/env') ? '/usr/bin/env' : '/bin/env'
 
 /** Makes an attempt's folder ready and decides what is to run; or says why that cannot be. */
 export function prepare(spec: AttemptSpec, folder: string, place: Place): Launch | Outcome {
@@ -50,8 +65,9 @@ export function prepare(spec: AttemptSpec, folder: string, place: Place): Launch
   if (!command.ok) return command.outcome
   const problem = whyNotPassedOn(environment, command.argv)
   if (problem !== null) return refusal('CONFIG_ERROR', problem)
-  if (spec.outputs.length > 0) createFile(join(folder, 'output'))
-  return { folder, argv: command.argv, environment, workdir }
+  if (spec.outputs.length > 0) closeSync(openAppending(join(folder, 'output')))
+  closeSync(openAppending(join(folder, 'log')))
+  return { folder, argv: command.argv, environment, workdir, base: inherited(process.env) }
 }
 
 /**
@@ -64,11 +80,11 @@ export function spawnLauncher(
   launch: Launch,
   place: Place,
   failed: (outcome: Outcome) => void,
-): ChildProcess | Outcome {
+  over: Over,
+): Launcher | Outcome {
   const { folder, argv, environment, workdir } = launch
   const [shell = '/bin/sh', ...shellArgs] = place.shell
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
-  const log = openSync(join(folder, 'log'), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
+  const log = openAppending(join(folder, 'log'))
   try {
     const own = [LAUNCHER, folder, place.boot, place.umask, String(environment.oddCount), ENV_COMMAND]
     const child = spawn(shell, [...shellArgs, ...own, ...argv], {
@@ -78,7 +94,8 @@ export function spawnLauncher(
       stdio: ['ignore', log, log],
     })
     child.once('error', error => failed(spawnFailure(error)))
-    return child
+    child.once('exit', code => over(code))
+    return { pid: child.pid ?? 0, letGo: () => child.removeAllListeners('exit').unref() }
   } catch (error) {
     return spawnFailure(error)
   } finally {
@@ -113,10 +130,9 @@ function whyNotPassedOn(environment: TaskEnvironment, argv: readonly string[]): 
   return null
 }
 
-function createFile(file: string): void {
-  closeSync(
-    openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o600),
-  )
+function openAppending(file: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants
+  return openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
 }
 
 function spawnFailure(error: unknown): Outcome {

@@ -361,6 +361,7 @@ rule('600 short tasks leave no open file and no process behind', async place => 
       assert.equal((await other.run(attempt(place, { work: { command: ['true'] } }))).kind, 'succeeded')
       other.seen.length = 0
     }
+    await other.executor.close()
   }
   await Promise.all([many(), many(), many(), many(), many(), many()])
   assert.ok(files() <= before, `${before} files were open, now ${files()}`)

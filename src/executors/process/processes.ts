@@ -13,6 +13,9 @@ export interface Process {
 
 const LINUX = process.platform === 'linux'
 
+/** Numbers of processes go up to this and then begin again. */
+export const NUMBER_MAX = LINUX ? Number(readFileSync('/proc/sys/kernel/pid_max', 'latin1')) : 0
+
 /** Names this boot of the machine; pids and start times of another boot mean nothing. */
 export function bootId(): string {
   if (LINUX) return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
@@ -33,6 +36,38 @@ export function isAlive(claim: Claim, boot: string): boolean {
 export function processStart(pid: number): string {
   if (LINUX) return startTicks(readProc(pid, 'stat') ?? '')
   return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? ''
+}
+
+/** The number of the process or thread that was created last; 0 when that cannot be known. Linux only. */
+export function lastCreated(): number {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4] ?? 0)
+  } catch {
+    return 0
+  }
+}
+
+/** How many processes and threads this machine has created since it was started; Linux only. */
+export function processesCreated(): number {
+  return Number(/^processes (\d+)$/mu.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? Number.NaN)
+}
+
+/** The session of a process; null when it has gone. */
+export function sessionOf(pid: number): number | null {
+  const stat = readProc(pid, 'stat')
+  if (stat === null) return null
+  const [, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(session)
+}
+
+/**
+ * Whether a launcher's task hears signals: one of its processes is more than a copy of the launcher that is about to
+ * become the task.
+ */
+export function hasBegun(launcher: number, all: readonly Process[]): boolean {
+  if (!LINUX) return true
+  const own = readProc(launcher, 'cmdline')
+  return all.some(({ pid, parent }) => parent !== launcher || readProc(pid, 'cmdline') !== own)
 }
 
 /** Sends a signal; false when there is nothing to send it to (any more). A negative pid means the group. */
@@ -75,11 +110,14 @@ function processes(): Process[] {
   return LINUX ? processesOfProc() : processesOfPs()
 }
 
+/** Numbers of all processes that can be seen; Linux only. */
+export function pids(): number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger)
+}
+
 function processesOfProc(): Process[] {
   const all: Process[] = []
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name)
-    if (!Number.isInteger(pid)) continue
+  for (const pid of pids()) {
     const stat = readProc(pid, 'stat')
     if (stat === null) continue
     const [state = '', parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -110,7 +148,7 @@ function isAliveByPs(claim: Claim): boolean {
 }
 
 /** Null when the process has gone or is somebody else's. Read as latin1: it is bytes, and only compared. */
-function readProc(pid: number, file: 'stat' | 'environ'): string | null {
+function readProc(pid: number, file: 'stat' | 'environ' | 'cmdline'): string | null {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1')
   } catch {

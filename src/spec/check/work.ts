@@ -63,7 +63,7 @@ function checkKind(view: TaskView, report: Report): void {
       fix: `remove ${field}, or move it to a task of its own`,
     })
   }
-  for (const field of ['parameters', 'outputs', 'conditional'] as const) {
+  for (const field of IGNORED_BESIDE[kind]) {
     if (isEmpty(spec[field])) continue
     report({
       code: 'FIELD_IGNORED',
@@ -71,7 +71,7 @@ function checkKind(view: TaskView, report: Report): void {
       path: at(view, field),
       on: 'key',
       message: `${field} means nothing in a task with ${kind}`,
-      fix: kind === 'dag' && field === 'parameters' ? 'write them under dag.parameters' : `remove ${field}`,
+      fix: (kind === 'dag' ? INSTEAD[field] : undefined) ?? `remove ${field}`,
     })
   }
   if (kind === 'dag') checkDagTask(view, report)
@@ -150,6 +150,29 @@ function imageProblem(image: string): string | null {
   if (repository.some(part => /[A-Z]/.test(part))) return 'has capital letters in its name'
   if (/@(?!sha256:[0-9a-f]{64}$|sha512:[0-9a-f]{128}$)/.test(image)) return 'has a digest that is none'
   return null
+}
+
+/** Fields that a task without a container of its own has no use for: it takes no slot, and an approval never tries. */
+const IGNORED_BESIDE = {
+  dag: ['parameters', 'outputs', 'conditional', 'pool', 'priority'],
+  approval: [
+    'parameters',
+    'outputs',
+    'conditional',
+    'pool',
+    'priority',
+    'backoff',
+    'timeout',
+    'pendingTimeout',
+    'onLost',
+  ],
+} as const satisfies Readonly<Record<'dag' | 'approval', readonly (keyof TaskSpec)[]>>
+
+/** Where a DAG that is run as a task says it itself. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  parameters: 'write them under dag.parameters',
+  pool: 'name the pool in the DAG that it runs, or bound a fan-out with maxParallel',
+  priority: 'set it in the DAG that it runs',
 }
 
 function checkDagTask(view: TaskView, report: Report): void {

@@ -119,7 +119,7 @@ function daemonIn(folder: string, dialect: Dialect): Daemon {
     },
     async start() {
       const log = openSync(join(folder, 'log'), 'a')
-      const [command = '', ...args] = commands.daemon
+      const [command = '', ...args] = [...withParent(), ...commands.daemon]
       child = spawn(command, args, { cwd: folder, env: commands.env, stdio: ['ignore', log, log] })
       closeSync(log)
       for (const until = Date.now() + START_MS_MAX; ; ) {
@@ -223,6 +223,12 @@ function podmanCommands(folder: string, socket: string): Commands {
     client: ['/usr/bin/podman', ...own],
     env: { PATH, HOME: folder, CONTAINERS_CONF: conf, CONTAINERS_REGISTRIES_CONF: registries },
   }
+}
+
+/** A test that is killed takes its daemon with it. */
+function withParent(): readonly string[] {
+  const setpriv = find('setpriv')
+  return setpriv === null ? [] : [setpriv, '--pdeathsig', 'TERM']
 }
 
 async function importImage(folder: string, socket: string): Promise<void> {

@@ -3,18 +3,25 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, test, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { workspacePath } from '../../../src/core/run/attempt-path.ts'
 import type { Json } from '../../../src/core/json.ts'
 import type { Dialect } from '../../../src/executors/container/container-engine.ts'
 import { containerName, stateIdentity } from '../../../src/executors/container/names.ts'
+import { emptyByContainer } from '../../../src/executors/container/remove-folder.ts'
 import { attempt, logHolds, logText, Watched } from '../executor-harness.ts'
+import { chosenByItself, resumedWithProcesses } from './command.ts'
 import { notRun } from './contract.ts'
+import { killedAtRandom } from './crash.ts'
 import { type Daemon, IMAGE, startDaemon, whyNoDaemon } from './daemon.ts'
 import { type ContainerPlace, containerPlace } from './place.ts'
 
-type Proof = (place: ContainerPlace, daemon: Daemon) => Promise<void>
+type Proof = (place: ContainerPlace, daemon: Daemon, t: TestContext) => Promise<void>
 type Rule = (says: string, proof: Proof) => void
+
+/** How often an engine is killed; `KONTROLER_TEST_ROUNDS=100` tries harder. */
+const CRASHES = Number(process.env['KONTROLER_TEST_ROUNDS'] ?? '4')
 
 /** What only containers do, against a daemon that is started for it. */
 export function containerRules(dialect: Dialect): void {
@@ -27,10 +34,10 @@ export function containerRules(dialect: Dialect): void {
     })
     after(() => daemon.remove())
     const rule: Rule = (says, proof) =>
-      void test(says, { timeout: 120_000 }, async () => {
+      void test(says, { timeout: 120_000 }, async t => {
         const place = containerPlace(await daemon.engine())
         try {
-          await proof(place, daemon)
+          await proof(place, daemon, t)
           assert.deepEqual(await place.leftovers(), [])
         } finally {
           await place.remove()
@@ -235,6 +242,17 @@ function names(rule: Rule): void {
     },
   )
 
+  rule('what a container left in a folder as another user is removed by a container', async place => {
+    const sh =
+      'mkdir -p "$KONTROLER_WORKSPACE/a/.b"; touch "$KONTROLER_WORKSPACE/a/.b/c" "$KONTROLER_WORKSPACE/.d"'
+    const spec = attempt(place, { sh, workspace: true })
+    await new Watched(place).run(spec)
+    const folder = join(place.stateDir, workspacePath(spec.run))
+    assert.deepEqual(readdirSync(folder).toSorted(), ['.d', 'a'])
+    await emptyByContainer(place.engine, folder, `${IMAGE}:latest`)
+    assert.deepEqual(readdirSync(folder), [])
+  })
+
   rule('files are open to their owner only, and no secret is among them', async place => {
     const env = [{ name: 'TOKEN', value: 's3cret-value' }]
     const spec = attempt(place, {
@@ -274,6 +292,18 @@ function outside(rule: Rule, dialect: Dialect): void {
       }
     },
   )
+
+  rule(
+    `engines are killed at ${CRASHES} moments: nothing runs twice, and nothing is told that was not`,
+    (place, daemon) => killedAtRandom(place, daemon, CRASHES),
+  )
+
+  rule(
+    'a run whose engine was killed is resumed with processes: its container stays one',
+    (_place, daemon, t) => resumedWithProcesses(t, daemon),
+  )
+
+  rule('auto takes the engine that answers, and says so', (_place, daemon, t) => chosenByItself(t, daemon))
 
   rule(
     'an engine that died between its claim and the start: the attempt never starts, and says so',

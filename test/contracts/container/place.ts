@@ -18,6 +18,7 @@ import { IMAGE } from './daemon.ts'
 export interface ContainerPlace extends ExecutorHarness {
   readonly stateDir: string
   readonly said: string[]
+  readonly engine: ContainerEngine
   folder(ref: AttemptRef): string
 }
 
@@ -44,6 +45,7 @@ export function containerPlace(
   return {
     stateDir,
     said,
+    engine,
     image: IMAGE,
     folder: ref => join(stateDir, attemptPath(ref.run, ref.task, ref.attempt)),
     open(observe) {
