@@ -55,7 +55,7 @@ async function sqliteFigures(options: BenchOptions, folder: string): Promise<rea
   const pages = await openSqliteStore(file('pages'))
   const page = await pageFigure(options, 'sqlite', pages, PAGE_MS_SQLITE)
   await pages.close()
-  return [...appends, page]
+  return [...appends, ...page]
 }
 
 async function postgresFigures(options: BenchOptions): Promise<readonly Figure[]> {
@@ -77,7 +77,7 @@ async function postgresFigures(options: BenchOptions): Promise<readonly Figure[]
     const pages = await openPostgresStore(server.urlWith({ schema: 'pages' }))
     const page = await pageFigure(options, 'postgres', pages, PAGE_MS_POSTGRES)
     await pages.close()
-    return [...appends, page]
+    return [...appends, ...page]
   } finally {
     await server.remove()
   }
@@ -264,29 +264,43 @@ async function pageFigure(
   name: string,
   store: Store,
   goalMs: number,
-): Promise<Figure> {
+): Promise<readonly Figure[]> {
   options.say(`store-${name}: ${STORED_RUNS} runs`)
   for (let start = 0; start < STORED_RUNS; start += 1_000)
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => store.append(stored(start + index))))
   const samples: number[] = []
+  const processor: number[] = []
   for (let round = 0; round <= options.rounds; round += 1) {
     options.say(`store-${name}: pages, round ${round} of ${options.rounds}`)
     const times: number[] = []
+    const work: number[] = []
     for (let page = 0; page < PAGES; page += 1) {
       const query = queryOf(round * PAGES + page)
-      const begin = performance.now()
+      const [begin, before] = [performance.now(), process.cpuUsage()]
       await store.runs(query)
       times.push(performance.now() - begin)
+      const { user, system } = process.cpuUsage(before)
+      work.push((user + system) / 1_000)
     }
-    if (round > 0) samples.push(times.toSorted((a, b) => a - b)[Math.ceil(PAGES * 0.99) - 1] ?? Number.NaN)
+    if (round === 0) continue
+    samples.push(p99(times))
+    processor.push(p99(work))
   }
-  return figureOf(
-    `store-${name}/page-p99`,
-    samples,
-    'ms',
-    atMost(goalMs),
-    `${PAGES} pages of 50 out of ${STORED_RUNS.toLocaleString('en')} runs, each with other filters`,
-  )
+  const what = `${PAGES} pages of 50 out of ${STORED_RUNS.toLocaleString('en')} runs, each with other filters`
+  return [
+    figureOf(`store-${name}/page-p99`, samples, 'ms', atMost(goalMs), what),
+    figureOf(
+      `store-${name}/page-cpu-p99`,
+      processor,
+      'ms',
+      null,
+      'processor time of this process for the same',
+    ),
+  ]
+}
+
+function p99(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.99) - 1] ?? Number.NaN
 }
 
 function stored(index: number): Append {

@@ -28,9 +28,7 @@ file.test('--database: every command works on PostgreSQL, and no file is made in
     [['get', 'first'], /exited with code 3|exit code 3/i],
     [['logs', 'first', '--task', 'a'], /hello/],
     [['explain', 'first'], /b/],
-    [['validate', dag], /no problems/],
     [['plan', dag], /a/],
-    [['export', 'first'], /two/],
   ] as const) {
     const ended = await on(...words)
     assert.equal(ended.code, 0, `${words.join(' ')}\n${ended.stdout}${ended.stderr}`)

@@ -1,6 +1,6 @@
 import { describe } from 'node:test'
 import { openPostgresStore } from '../../src/stores/postgres/open.ts'
-import { freshSchema, withServer } from './postgres/with-server.ts'
+import { emptied, withServer } from './postgres/with-server.ts'
 import { storeContract } from './store.ts'
 
 for (const version of [16, 18])
@@ -9,7 +9,7 @@ for (const version of [16, 18])
     storeContract(`PostgreSQL ${version}`, async () => {
       const missing = file.missing()
       if (missing !== null) return missing
-      const url = freshSchema(file.server())
+      const url = await emptied(file.server())
       const store = await openPostgresStore(url)
       return {
         store,

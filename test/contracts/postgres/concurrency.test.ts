@@ -13,17 +13,17 @@ const LONG = process.env['KONTROLER_LONG'] === '1'
 const file = withServer(16)
 
 file.test('any interleaving of writes gives what a plain model in memory gives', server =>
-  fitsModel(() => openPostgresStore(freshSchema(server)), LONG ? 150 : 4),
+  fitsModel(() => openPostgresStore(freshSchema(server)), LONG ? 150 : 3),
 )
 
 file.test('4 processes on one new database: nothing is lost, nothing doubled', server =>
-  competing(freshSchema(server), openPostgresStore, 4, LONG ? 100 : 20),
+  competing(freshSchema(server), openPostgresStore, 4, LONG ? 100 : 10),
 )
 
 file.test('kill -9 of a writer: what was acknowledged is there, logs have no gap, rows fit them', server =>
   withStore(server, async (store, url) => {
     const acknowledged = new Map<string, number>()
-    for (let round = 0; round < (LONG ? 50 : 5); round += 1) {
+    for (let round = 0; round < (LONG ? 50 : 3); round += 1) {
       const writer = child('write', url, '3')
       await writer.said(1)
       await pause((round * 7) % 20)

@@ -9,7 +9,7 @@ import type { PostgresServer } from './server.ts'
 import { freshSchema, withServer } from './with-server.ts'
 
 /** `KONTROLER_LONG=1` does it hundreds of times. */
-const ROUNDS = process.env['KONTROLER_LONG'] === '1' ? 500 : 30
+const ROUNDS = process.env['KONTROLER_LONG'] === '1' ? 500 : 16
 const file = withServer(18)
 
 const kinds: Readonly<Record<string, (round: number) => Cut>> = {

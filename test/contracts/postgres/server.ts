@@ -21,8 +21,8 @@ export interface PostgresServer {
   readonly url: string
   /** As `url`, with other query parameters. */
   urlWith(parameters: Readonly<Record<string, string>>): string
-  /** Runs SQL as the superuser and gives the rows. */
-  admin(sql: string): Promise<readonly Record<string, unknown>[]>
+  /** Runs SQL as the superuser, in the database `postgres` if no other is named, and gives the rows. */
+  admin(sql: string, database?: string): Promise<readonly Record<string, unknown>[]>
   /** Ends it in an orderly way; sessions are cut off. */
   stop(): Promise<void>
   start(): Promise<void>
@@ -126,8 +126,8 @@ function running(version: number, found: Binaries, folder: string, port: number)
     port,
     url: urlWith({}),
     urlWith,
-    async admin(sql) {
-      const client = new Client({ host: folder, port, user: 'postgres', database: 'postgres' })
+    async admin(sql, database = 'postgres') {
+      const client = new Client({ host: folder, port, user: 'postgres', database })
       await client.connect()
       try {
         return (await client.query<Record<string, unknown>>(sql)).rows

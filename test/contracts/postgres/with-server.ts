@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
 import type { Store } from '../../../src/ports/store.ts'
 import { openPostgresStore, type PostgresOptions } from '../../../src/stores/postgres/open.ts'
-import { type PostgresServer, type ServerSettings, startPostgres } from './server.ts'
+import { type PostgresServer, ROLE, type ServerSettings, startPostgres } from './server.ts'
 
 /** The server of one test file; tests that need it are named, skipped and counted where it cannot be had. */
 export interface ServerOfFile {
@@ -63,6 +63,25 @@ let schemas = 0
 export function freshSchema(server: PostgresServer): string {
   schemas += 1
   return server.urlWith({ schema: `s${process.pid}_${schemas}` })
+}
+
+/**
+ * Takes everything out of the schema that a URL without a name of one has, past all guards, which is ten times as
+ * quick as a new schema. Its stores must be closed.
+ */
+export async function emptied(server: PostgresServer): Promise<string> {
+  const rows = await server.admin(
+    `SELECT string_agg(format('DELETE FROM %I.%I', schemaname, tablename), ';') AS all FROM pg_tables
+      WHERE schemaname = 'kontroler' AND tablename NOT IN ('schema_step', 'counter')`,
+    ROLE,
+  )
+  const deletes = rows[0]?.['all']
+  if (typeof deletes === 'string')
+    await server.admin(
+      `SET session_replication_role = replica; ${deletes}; UPDATE kontroler.counter SET value = 0`,
+      ROLE,
+    )
+  return server.url
 }
 
 export async function withStore(
