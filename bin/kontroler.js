@@ -4,6 +4,8 @@
 import { existsSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { spawn } from 'node:child_process'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const major = Number(process.versions.node.split('.')[0])
@@ -11,7 +13,7 @@ const self = fileURLToPath(import.meta.url)
 const pinned = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
 
 if (major >= 24) {
-  nodeModule.enableCompileCache?.()
+  nodeModule.enableCompileCache?.(cacheFolder())
   const { main } = await import('../src/cli/main.ts')
   await main(process.argv.slice(2))
 } else if (existsSync(pinned)) {
@@ -27,4 +29,15 @@ if (major >= 24) {
     `kontroler needs Node 24 or newer; this is ${process.version}. Run "npm ci" in its folder, or install Node 24.`,
   )
   process.exit(2)
+}
+
+// Compiled code is kept among the user's own caches: Node's default lies in the shared temporary folder, where whoever
+// came first owns it. Where there is no home Node's default has to do.
+function cacheFolder() {
+  try {
+    const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+    return existsSync(dirname(caches)) && isAbsolute(caches) ? join(caches, 'kontroler') : undefined
+  } catch {
+    return undefined
+  }
 }
