@@ -78,9 +78,10 @@ async function submit(count: number): Promise<void> {
   const dag = aDag({
     name: 'lanes',
     tasks: Array.from({ length: count }, (_, index) => {
+      const last = index === count - 1
       const work = aTask({ name: 'any' }).work
       if (work.kind !== 'container') throw new Error('a task runs a container')
-      const script = `echo t${index} >> '${file}'; sleep 0.0${index % 9}`
+      const script = `echo t${index} >> '${file}'; sleep ${last ? 1 : `0.0${index % 9}`}`
       return aTask({
         name: `t${index}`,
         runAfter: index < LANES ? [] : [`t${index - LANES}`],

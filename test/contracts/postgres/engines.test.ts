@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,8 +19,8 @@ file.test(
   'an engine paused past its time loses its run to another one, and starts nothing twice when it wakes',
   async server => {
     for (let round = 0; round < (LONG ? 30 : 1); round += 1)
-      await withTwo(server, async ({ first, second, run }) => {
-        await pause(150 + ((round * 97) % 500))
+      await withTwo(server, async ({ first, second, run, started }) => {
+        await started(1 + (round % (TASKS - 4)))
         first.process.kill('SIGSTOP')
         await second.said(`adopted ${run}`)
         await pause((round * 41) % 300)
@@ -34,8 +34,8 @@ file.test(
   'an engine that is killed is followed by another one, with nothing lost or doubled',
   async server => {
     for (let round = 0; round < (LONG ? 100 : 1); round += 1)
-      await withTwo(server, async ({ first, second, run }) => {
-        await pause(100 + ((round * 61) % 700))
+      await withTwo(server, async ({ first, second, run, started }) => {
+        await started(1 + (round % (TASKS - 4)))
         first.process.kill('SIGKILL')
         await second.said(`settled ${run} succeeded`)
       })
@@ -46,8 +46,8 @@ file.test(
   'a server that is killed in between holds both engines up, and loses them nothing',
   async server => {
     for (let round = 0; round < (LONG ? 20 : 1); round += 1)
-      await withTwo(server, async ({ first, second, run }) => {
-        await pause(200 + ((round * 83) % 500))
+      await withTwo(server, async ({ first, second, run, started }) => {
+        await started(1 + (round % (TASKS - 4)))
         await server.kill9()
         await pause(200)
         await server.start()
@@ -60,6 +60,8 @@ interface Two {
   readonly first: EngineProcess
   readonly second: EngineProcess
   readonly run: string
+  /** Waits until so many tasks have started; the last of all takes a second, so the run is still going then. */
+  started(count: number): Promise<void>
 }
 
 /** One engine with a run, and another one beside it; at the end the run must have been carried out once. */
@@ -72,8 +74,15 @@ async function withTwo(server: PostgresServer, body: (two: Two) => Promise<void>
   try {
     const submitted = await first.said('submitted ')
     const run = submitted.split(' ')[1] ?? ''
-    await body({ first, second, run })
-    const starts = readFileSync(join(state, 'starts'), 'utf8').trim().split('\n')
+    const linesOf = (): readonly string[] => {
+      const file = join(state, 'starts')
+      return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+    }
+    const started = async (count: number): Promise<void> => {
+      while (linesOf().length < count) await pause(5)
+    }
+    await body({ first, second, run, started })
+    const starts = linesOf()
     assert.deepEqual(starts.toSorted(), Array.from({ length: TASKS }, (_, index) => `t${index}`).toSorted())
     const attempts = await store.attempts(run)
     assert.equal(attempts.length, TASKS)
