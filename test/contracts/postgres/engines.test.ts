@@ -61,7 +61,7 @@ interface Two {
   readonly second: EngineProcess
   readonly run: string
   /** Waits until so many tasks have started; the last of all takes a second, so the run is still going then. */
-  started(count: number): Promise<void>
+  readonly started: (count: number) => Promise<void>
 }
 
 /** One engine with a run, and another one beside it; at the end the run must have been carried out once. */
