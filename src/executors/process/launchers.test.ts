@@ -70,6 +70,16 @@ rule('a launcher that died before it was given an attempt loses nothing', async 
   }
 })
 
+rule('a task that removes its own folder is not started again', async place => {
+  const watched = new Watched(place)
+  const mark = `${place.workdir}/mark`
+  for (const then of ['', 'kill -9 $PPID; sleep 0.05']) {
+    const spec = attempt(place, { sh: `echo ran >> ${mark}; rm -rf "\${KONTROLER_OUTPUT%/*}"; ${then}` })
+    assert.notEqual((await watched.run(spec)).kind, 'succeeded')
+  }
+  assert.equal(readFileSync(mark, 'utf8'), 'ran\nran\n')
+})
+
 rule('an engine killed with kill -9 leaves no launcher, but the task that runs', async place => {
   const quick = [1, 2, 3].map(() => attempt(place, { sh: 'echo ran' }))
   const long = attempt(place, { sh: 'echo up; sleep 0.5; echo on' })
@@ -109,7 +119,7 @@ rule('a command that was cut off starts nothing, wherever it was cut', async pla
   const place_ = { state: place.stateDir, boot: bootId(), shell: ['/bin/sh'], umask: '0022' }
   const launch = prepare(spec, place.folder(spec), place_)
   assert.ok('argv' in launch)
-  const text = commandText(launch)
+  const text = commandText(launch, {})
   for (let length = 0; length < text.length - 1; length += length < text.length - 20 ? 7 : 1) {
     const input = `. '${LAUNCHER}'\n${text.slice(0, length)}`
     const shell = spawn('/bin/sh', ['-s', bootId(), '0022'], { cwd: '/', detached: true })
