@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef, AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
@@ -194,6 +195,11 @@ export class Attempt {
     if (this.#launcher !== null) return this.#lookIn(SOON_MS)
     if (this.#ofEarlierBoot)
       return this.#settle(lost('the machine was restarted just after it was to be started'))
+    if (this.#exit !== null && !this.#cleared(false)) {
+      // It ran, and has removed its claim.
+      this.#spec = null
+      return this.#lookIn(SOON_MS)
+    }
     if (this.#spec !== null) return this.#launch(this.#spec)
     if (this.#exit !== null) return this.#settle(startError('its launcher ended before the task began'))
   }
@@ -204,7 +210,9 @@ export class Attempt {
     const launch = prepare(spec, folder, place)
     if (!('argv' in launch)) return this.#settle(launch)
     noteOutputs(folder, spec.outputs)
-    const over = (code: number | null): void => {
+    const over = (code: number | null, ran: boolean): void => {
+      // A task may have removed its own folder, the claim with it.
+      if (ran || !existsSync(join(folder, 'log'))) this.#spec = null
       this.#exit = { pid: this.#launcher?.pid ?? 0, code }
       this.#launcher = null
       this.#look()

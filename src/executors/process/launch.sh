@@ -3,7 +3,7 @@
 #   sh launch.sh ATTEMPT_FOLDER BOOT UMASK ODD ENV_COMMAND COMMAND [ARGUMENT ...]
 #       One attempt. Standard output and error are the log; standard input is /dev/null.
 #   sh -s BOOT UMASK
-#       Attempts one after the other (docs/adr/0007-spawn-path.md): commands come on standard input, the first reads
+#       Attempts one after the other (docs/adr/0008-spawn-path.md): commands come on standard input, the first reads
 #       this file. Each later one is `if kontroler_begin …; then COMMAND; kontroler_ended …; fi`, which a shell does not
 #       begin when it was cut off. An end is told as a line on standard output.
 #

@@ -8,7 +8,7 @@ import type { AttemptSpec } from '../../ports/executor.ts'
 import type { Command } from './command.ts'
 import { findCommand, refusal, scriptCommand, whyNoWorkdir } from './command.ts'
 import type { TaskEnvironment } from './environment.ts'
-import { inherited, taskEnvironment } from './environment.ts'
+import { taskEnvironment } from './environment.ts'
 import { startError } from './outcome.ts'
 import { codeOf } from './record.ts'
 
@@ -18,8 +18,6 @@ export interface Launch {
   readonly argv: readonly string[]
   readonly environment: TaskEnvironment
   readonly workdir: string
-  /** What of the environment every launcher has from the engine. */
-  readonly base: Readonly<Record<string, string>>
 }
 
 /** Who runs an attempt that was handed over. */
@@ -33,8 +31,9 @@ export interface Launcher {
  * Called once when the launcher has done all it can for the attempt, and nothing of its group runs any more.
  *
  * @param code  What the launcher exited with; null when it did not, or was killed.
+ * @param ran   It has told that the attempt ended, so the task is not to be started again, whatever its files say.
  */
-export type Over = (code: number | null) => void
+export type Over = (code: number | null, ran: boolean) => void
 
 /** What all launches of one executor have in common. */
 export interface Place {
@@ -67,7 +66,7 @@ export function prepare(spec: AttemptSpec, folder: string, place: Place): Launch
   if (problem !== null) return refusal('CONFIG_ERROR', problem)
   if (spec.outputs.length > 0) closeSync(openAppending(join(folder, 'output')))
   closeSync(openAppending(join(folder, 'log')))
-  return { folder, argv: command.argv, environment, workdir, base: inherited(process.env) }
+  return { folder, argv: command.argv, environment, workdir }
 }
 
 /**
@@ -94,7 +93,7 @@ export function spawnLauncher(
       stdio: ['ignore', log, log],
     })
     child.once('error', error => failed(spawnFailure(error)))
-    child.once('exit', code => over(code))
+    child.once('exit', code => over(code, false))
     return { pid: child.pid ?? 0, letGo: () => child.removeAllListeners('exit').unref() }
   } catch (error) {
     return spawnFailure(error)

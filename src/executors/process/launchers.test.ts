@@ -48,7 +48,7 @@ rule('attempts one after the other have one launcher', async place => {
 rule('what a task leaves running ends with its launcher', async place => {
   const watched = new Watched(place)
   const seen = new Set<number>()
-  for (const sh of ['sleep 60 &', '(sleep 60 &) & sleep 0.05', 'sleep 60 & sleep 0.3']) {
+  for (const sh of ['sleep 600 &', '(sleep 600 &) & sleep 0.05', 'sleep 600 & sleep 0.3']) {
     const spec = attempt(place, { sh: `${sh} echo left; exit 4` })
     assert.equal((await watched.run(spec)).exitCode, 4)
     // They have got their KILL by now; the kernel may take a moment to carry it out.
@@ -70,6 +70,16 @@ rule('a launcher that died before it was given an attempt loses nothing', async 
     assert.equal((await watched.run(second)).kind, 'succeeded')
     assert.equal(await logText(place, second), 'second\n')
   }
+})
+
+rule('a task that removes its own folder is not started again', async place => {
+  const watched = new Watched(place)
+  const mark = `${place.workdir}/mark`
+  for (const then of ['', 'kill -9 $PPID; sleep 0.05']) {
+    const spec = attempt(place, { sh: `echo ran >> ${mark}; rm -rf "\${KONTROLER_OUTPUT%/*}"; ${then}` })
+    assert.notEqual((await watched.run(spec)).kind, 'succeeded')
+  }
+  assert.equal(readFileSync(mark, 'utf8'), 'ran\nran\n')
 })
 
 rule('an engine killed with kill -9 leaves no launcher, but the task that runs', async place => {
@@ -111,7 +121,7 @@ rule('a command that was cut off starts nothing, wherever it was cut', async pla
   const place_ = { state: place.stateDir, boot: bootId(), shell: ['/bin/sh'], umask: '0022' }
   const launch = prepare(spec, place.folder(spec), place_)
   assert.ok('argv' in launch)
-  const text = commandText(launch)
+  const text = commandText(launch, {})
   for (let length = 0; length < text.length - 1; length += length < text.length - 20 ? 7 : 1) {
     const input = `. '${LAUNCHER}'\n${text.slice(0, length)}`
     const shell = spawn('/bin/sh', ['-s', bootId(), '0022'], { cwd: '/', detached: true })

@@ -21,12 +21,14 @@ const COMMAND_LENGTH_MAX = 16_384
 
 /**
  * Launchers that run one attempt after the other. Starting a task then costs one `vfork` of a shell of 1 MB, however
- * large the engine is; an engine's own `fork` copies its page tables (`docs/adr/0007-spawn-path.md`).
+ * large the engine is; an engine's own `fork` copies its page tables (`docs/adr/0008-spawn-path.md`).
  *
  * They only save time: one that dies, and whatever cannot be done this way, leaves the attempt to a launcher of its own.
  */
 export class Launchers {
   readonly #place: Place
+  /** What every launcher begins with; the rest of a task's environment comes with its command. */
+  readonly #base = inherited(process.env)
   readonly #idle: Worker[] = []
   readonly #busy = new Set<Worker>()
 
@@ -36,8 +38,9 @@ export class Launchers {
 
   /** Hands an attempt to a launcher; null when it has to have one of its own. */
   launch(launch: Launch, over: Over): Launcher | null {
-    const command = commandText(launch)
-    if (process.platform !== 'linux' || command.length > COMMAND_LENGTH_MAX) return null
+    const missing = Object.keys(this.#base).some(name => launch.environment.variables[name] === undefined)
+    const command = commandText(launch, this.#base)
+    if (process.platform !== 'linux' || missing || command.length > COMMAND_LENGTH_MAX) return null
     const worker = this.#idle.pop() ?? this.#open()
     if (worker === null) return null
     this.#busy.add(worker)
@@ -61,7 +64,7 @@ export class Launchers {
     try {
       const child = spawn(shell, [...shellArgs, '-s', this.#place.boot, this.#place.umask], {
         cwd: '/',
-        env: inherited(process.env),
+        env: { ...this.#base },
         detached: true,
         stdio: ['pipe', 'pipe', 'ignore'],
       })
@@ -95,6 +98,8 @@ class Worker implements Launcher {
   readonly #child: ChildProcess
   readonly #commands: Writable
   #given: Given | null = null
+  /** It has told the end of what it was given last. */
+  #told = false
 
   constructor(child: ChildProcess, gone: () => void) {
     this.#child = child
@@ -112,13 +117,14 @@ class Worker implements Launcher {
       gone()
       const given = this.#given
       this.#given = null
-      given?.over(code)
+      given?.over(code, this.#told)
     })
     this.#hold(false)
   }
 
   give(command: string, over: Over, free: (keep: boolean) => void): void {
     this.#given = { at: performance.now(), last: lastCreated(), created: createdBefore(), over, free }
+    this.#told = false
     this.#hold(true)
     this.#commands.write(command)
   }
@@ -145,11 +151,12 @@ class Worker implements Launcher {
   #hear(): void {
     const given = this.#given
     if (given === null) return
+    this.#told = true
     if (!isComparable(given) || isLeft(this.pid, given.last, lastCreated())) return given.free(false)
     this.#given = null
     this.#hold(false)
     given.free(true)
-    given.over(null)
+    given.over(null, true)
   }
 
   /** Whether the engine's process stays for it. */
@@ -198,7 +205,8 @@ function createdBefore(): number {
  * One compound command, so that a shell runs it whole or, when the engine died while writing it, not at all. It goes
  * through a pipe of the engine and the launcher alone: nothing of it is ever an argument of any process but the task.
  */
-export function commandText({ folder, argv, environment, workdir, base }: Launch): string {
+export function commandText(launch: Launch, base: Readonly<Record<string, string>>): string {
+  const { folder, argv, environment, workdir } = launch
   const variables: string[] = []
   const odd: string[] = []
   for (const [name, value] of Object.entries(environment.variables)) {
