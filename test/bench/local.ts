@@ -14,7 +14,8 @@ const KONTROLER = fileURLToPath(new URL('../../bin/kontroler.js', import.meta.ur
 const ENGINE = fileURLToPath(new URL('./spawn-engine.ts', import.meta.url))
 const PARALLEL = 4
 const ENGINE_MB = 1024
-const ENGINE_TASKS = 400
+/** Enough that the rate is told, and not the start. */
+const ENGINE_TASKS = 4_000
 
 /** The figures of the engine on one machine: a chain, a fan-out, one task, the spawn path, short commands. */
 export const figures: Figures = async options => {
