@@ -20,7 +20,7 @@ const CORE_LIBRARIES: Readonly<Record<string, string>> = {
   croner: 'src/core/schedule/cron.ts',
 }
 const LINES_MAX = 400
-const LINE_LENGTH_MAX = 130
+const LINE_LENGTH_MAX = 120
 
 const sources = globSync('src/**/*.ts').toSorted()
 const production = sources.filter(file => !file.endsWith('.test.ts'))
@@ -86,10 +86,7 @@ test('files and lines are short, and nothing escapes the types', () => {
     if (lines.length > LINES_MAX) wrong.push(`${file} has ${lines.length} lines (most: ${LINES_MAX})`)
     lines.forEach((line, index) => {
       if (line.length > LINE_LENGTH_MAX) wrong.push(`${file}:${index + 1} is ${line.length} long`)
-      if (
-        !/^\s*(\*|\/\*)/.test(line) &&
-        /\bas any\b|: any\b|@ts-ignore|@ts-nocheck|oxlint-disable(?!-next-line)/.test(line)
-      )
+      if (/\bas any\b|: any\b|@ts-ignore|@ts-nocheck|oxlint-disable/.test(line))
         wrong.push(`${file}:${index + 1} ${line.trim()}`)
     })
   }

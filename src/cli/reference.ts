@@ -37,12 +37,14 @@ with \`-o json\` as one JSON object \`{code, message, fix}\`.
 
 | environment variable | meaning |
 |---|---|
-| \`KONTROLER_DATABASE\` | URL of a PostgreSQL database when \`--database\` is not given; others on the machine do not see it |
+| \`KONTROLER_DATABASE\` | URL of a PostgreSQL database when \`--database\` is not given; \
+others on the machine do not see it |
 | \`KONTROLER_STATE\` | state directory when \`--state\` is not given; default \`.kontroler\` |
 | \`NO_COLOR\` | not empty: no colour |
 | \`CI\` | not empty: lines instead of a tree that is redrawn |
 
-With \`-o json\` moments are RFC 3339 texts and lengths are in milliseconds; members are added over time, never renamed.`
+With \`-o json\` moments are RFC 3339 texts and lengths are in milliseconds; \
+members are added over time, never renamed.`
 
 type Named = readonly [words: readonly string[], command: Command]
 

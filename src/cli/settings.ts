@@ -5,7 +5,10 @@ import type { EnginePlaces } from '../executors/container/find.ts'
 /** What the environment says to the command line; the only place that reads it. */
 export interface Environment {
   readonly stateDir: string
-  /** URL of a PostgreSQL database that holds what the file in the state directory would; null for the file. A secret. */
+  /**
+   * URL of a PostgreSQL database that holds what the file in the state directory would; null for the file. A
+   * secret.
+   */
   readonly database: string | null
   readonly color: boolean
   /** Standard output is a terminal. */

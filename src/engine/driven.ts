@@ -29,7 +29,10 @@ export interface Driven {
   advance: Advance | null
   /** An append is under way: nothing is decided on top of it. */
   busy: boolean
-  /** Every task has settled. The run does when what it left behind is gone, so that a crash in between leaves nothing. */
+  /**
+   * Every task has settled. The run does when what it left behind is gone, so that a crash in between leaves
+   * nothing.
+   */
   atEnd: boolean
   tidied: boolean
   /** The store has more events than we know. */

@@ -107,7 +107,10 @@ export class Effects {
     }
   }
 
-  /** Removes what a run leaves behind whose tasks have all settled. Trouble with it does not keep the run from ending. */
+  /**
+   * Removes what a run leaves behind whose tasks have all settled. Trouble with it does not keep the run from
+   * ending.
+   */
   async tidy(state: RunState): Promise<void> {
     const { run } = state.created
     const { executor, notices } = this.#host.parts

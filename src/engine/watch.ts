@@ -20,7 +20,10 @@ export interface WatchHost {
   track(work: Promise<void>): void
 }
 
-/** Looks for what other processes wrote: they leave their notices in the feed, and a mark says that it is worth reading. */
+/**
+ * Looks for what other processes wrote: they leave their notices in the feed, and a mark says that it is worth
+ * reading.
+ */
 export class Watch {
   readonly #host: WatchHost
   #mark: number | null = null

@@ -10,7 +10,7 @@ import { anOutcome, succeeded } from '../model/machine.ts'
 const CANCEL: RunRequest = { kind: 'cancel', by: 'anna', skipFinally: false }
 const CHILD = aDag({
   name: 'child',
-  tasks: [aTask({ name: 'work' })],
+  tasks: [aTask({ name: 'copy' })],
   finally: [aTask({ name: 'tidy' })],
 })
 const PARENT = aDag({
@@ -52,7 +52,7 @@ test('a child runs as a run of its own and ends its task', async t => {
 test('a child that fails fails its task, and is retried as a new run', async t => {
   const here = await world(t)
   const a = await here.engine('a')
-  here.machine.script = ({ task }) => (task === 'work' ? anOutcome() : succeeded())
+  here.machine.script = ({ task }) => (task === 'copy' ? anOutcome() : succeeded())
   const retry = { limit: 1, delayMs: 0, factor: 1, maxDelayMs: 0, jitter: 0, retryCodes: null }
   const run = await here.submit(a, aDag({ name: 'parent', tasks: [runs('sub', 'child', { retry })] }))
   await here.pass(1_000)
@@ -63,7 +63,7 @@ test('a child that fails fails its task, and is retried as a new run', async t =
 test('cancelling the parent cancels the child, whose finally still runs', async t => {
   const here = await world(t)
   const a = await here.engine('a')
-  here.machine.script = ({ task }) => (task === 'work' ? 'runs' : succeeded())
+  here.machine.script = ({ task }) => (task === 'copy' ? 'runs' : succeeded())
   const run = await here.submit(a, PARENT)
   await here.quiet()
   const child = await childOf(here, run)
@@ -71,7 +71,7 @@ test('cancelling the parent cancels the child, whose finally still runs', async 
   await here.quiet()
   assert.equal(await here.phase(child), 'cancelled')
   assert.equal(await here.phase(run), 'cancelled')
-  assert.deepEqual(here.machine.started, [`${child}/work/1`, `${child}/tidy/1`])
+  assert.deepEqual(here.machine.started, [`${child}/copy/1`, `${child}/tidy/1`])
 })
 
 test('Ctrl-C twice reaches the tasks of children', async t => {
@@ -89,7 +89,7 @@ test('Ctrl-C twice reaches the tasks of children', async t => {
   await here.quiet()
   assert.equal(await here.phase(child), 'cancelled')
   assert.equal(await here.phase(run), 'cancelled')
-  assert.deepEqual(here.machine.started, [`${child}/work/1`], 'and its finally does not run either')
+  assert.deepEqual(here.machine.started, [`${child}/copy/1`], 'and its finally does not run either')
 })
 
 test('parent and child of a killed engine go on in the next, the child adopted with its parent', async t => {
@@ -105,7 +105,7 @@ test('parent and child of a killed engine go on in the next, the child adopted w
   await here.quiet()
   assert.equal((await here.store.run(child))?.owner, 'b')
   here.machine.script = () => succeeded()
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.quiet()
   assert.equal(await here.phase(run), 'succeeded')
   assert.equal(here.machine.started.length, 3)
@@ -125,7 +125,7 @@ test('a child that another engine drives is left to it, and its end is noticed',
   await here.pass(200)
   assert.equal((await here.store.run(child))?.owner, 'c')
   here.machine.script = () => succeeded()
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.pass(300)
   assert.equal(await here.phase(run), 'succeeded')
 })
@@ -144,7 +144,7 @@ test('a child whose engine dies while its parent lives elsewhere is taken over',
   await here.pass(200)
   c.kill()
   here.machine.script = () => succeeded()
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.pass(6_000)
   assert.equal(await here.phase(run), 'succeeded')
 })
@@ -168,7 +168,7 @@ test('a parent that is read again while its child is being created has one child
   assert.equal((await here.store.runs({ parentRun: run })).items.length, 1)
   assert.ok(a.engine.stateOf(child) !== null, 'it is driven')
   here.machine.script = () => succeeded()
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.pass(200)
   assert.equal(await here.phase(run), 'succeeded')
 })
@@ -217,13 +217,13 @@ test('a full disk at the creation of a child costs the task nothing', async t =>
 test('the end of a child that could not be read is found later', async t => {
   const here = await world(t)
   const a = await here.engine('a')
-  here.machine.script = ({ task }) => (task === 'work' ? 'runs' : succeeded())
+  here.machine.script = ({ task }) => (task === 'copy' ? 'runs' : succeeded())
   const run = await here.submit(a, PARENT)
   await here.quiet()
   const child = await childOf(here, run)
   let broken = true
   a.fragile.fault = method => (broken && method === 'run' ? 'DATABASE_BUSY' : null)
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.pass(3_000)
   assert.equal(await here.phase(run), 'running')
   broken = false
@@ -245,7 +245,7 @@ test('a child that was removed ends its task as lost rather than never', async t
   const b = await here.engine('b')
   await b.engine.adopt(child, 'a')
   here.machine.script = () => succeeded()
-  here.machine.end(`${child}/work/1`)
+  here.machine.end(`${child}/copy/1`)
   await here.quiet()
   assert.equal(await here.store.removeRun(child), true)
   const c = await here.engine('c')

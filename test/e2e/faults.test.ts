@@ -123,7 +123,6 @@ describe('output', { concurrency: 2 }, () => {
     const place = await Place.make(t)
     const script = "printf '\\377\\376\\000\\033[2J\\033]0;title\\007\\r\\n'\nexit 1"
     const { output } = await place.run(['run', place.file('dag.yaml', one(script))])
-    // oxlint-disable-next-line no-control-regex
     assert.doesNotMatch(output, /[\u0000\u0007\u001b]/)
     const [found] = await place.runs()
     const ref = { run: found?.id ?? '', task: 't', attempt: 1 }

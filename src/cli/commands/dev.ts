@@ -17,7 +17,7 @@ import { openEngine } from '../local-engine.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { eventLines } from '../show/lines.ts'
-import { clockTime, painter } from '../show/text.ts'
+import { clockTime, painter, printable } from '../show/text.ts'
 import { secretOptions, valueSource } from '../values.ts'
 
 /** Editors write a file in several steps; what follows within this time is one change. */
@@ -66,9 +66,8 @@ export async function dev(
               process.stdout.write(`${line.replace(' ', ` ${paint('bold', state.created.name)} `)}\n`)
             }
             if (event.type === 'runSettled') {
-              say(
-                `${paint('bold', state.created.name)} ${event.phase}${event.message === '' ? '' : `: ${event.message}`}`,
-              )
+              const why = event.message === '' ? '' : `: ${printable(event.message)}`
+              say(`${paint('bold', state.created.name)} ${event.phase}${why}`)
               void scheduler.look()
             }
           }
@@ -148,9 +147,8 @@ async function reload(
   const dags = manifest.dags.map(({ dag }): ScheduledDag => ({ dag, hash: dagHash(dag) }))
   await scheduler.replace(dags, () => storeManifest(manifest, local.store, systemClock.now()))
   const names = dags.map(({ dag }) => dag.name).join(', ')
-  say(
-    `${first ? 'read' : 'read again'}: ${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}${names === '' ? '' : ` (${names})`}`,
-  )
+  const count = `${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}`
+  say(`${first ? 'read' : 'read again'}: ${count}${names === '' ? '' : ` (${names})`}`)
   for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
   await scheduler.look()

@@ -107,7 +107,8 @@ function localTime(at: number, zone: string): string {
   }).formatToParts(at)
   const part = (type: string): string => parts.find(piece => piece.type === type)?.value ?? ''
   const offset = part('timeZoneName').replace('GMT', '') || '+00:00'
-  return `${part('weekday')} ${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')} ${offset}`
+  const date = `${part('year')}-${part('month')}-${part('day')}`
+  return `${part('weekday')} ${date} ${part('hour')}:${part('minute')} ${offset}`
 }
 
 function number(option: string, text: string): number {

@@ -34,7 +34,8 @@ export function treeLines(state: RunState, now: number, options: TreeOptions): r
     const gap = ' '.repeat(Math.max(2, nameWidth + 2 - used))
     const rest = columns - 2 - used - gap.length
     const detail = rest < 6 ? '' : cut(detailOf(state, task, now), rest)
-    return `  ${indent}${mark(task.state, paint, options.frame)} ${name}${detail === '' ? '' : `${gap}${paint('dim', detail)}`}`
+    const aside = detail === '' ? '' : `${gap}${paint('dim', detail)}`
+    return `  ${indent}${mark(task.state, paint, options.frame)} ${name}${aside}`
   })
   const rest = order.length - shown.length
   return [

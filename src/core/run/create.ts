@@ -129,7 +129,10 @@ function plannedTasks(state: RunState): readonly TaskState[] {
   return state.tasks.slice(0, state.plan.nodes.length)
 }
 
-/** Finished for good: a result that need not be made again. A failure that was allowed is tried again like any other. */
+/**
+ * Finished for good: a result that need not be made again. A failure that was allowed is tried again like any
+ * other.
+ */
 function isGood(task: TaskState): boolean {
   return task.state === 'succeeded' || task.state === 'skipped'
 }

@@ -34,8 +34,8 @@ const SOON_MS = 20
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 2_000
 /**
- * One attempt under watch. As with processes there is one question, "what do its files and its container say now", asked
- * by `#look` after every call, end and timer; the answer decides, never the event.
+ * One attempt under watch. As with processes there is one question, "what do its files and its container say
+ * now", asked by `#look` after every call, end and timer; the answer decides, never the event.
  */
 export class Attempt {
   readonly #host: AttemptHost

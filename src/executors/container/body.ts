@@ -39,8 +39,8 @@ export interface Surroundings {
 }
 
 /**
- * What a container is created with. Variables, secrets among them, are in this body only: it goes over the socket, never
- * into arguments. Pure, so that a test can see all of it.
+ * What a container is created with. Variables, secrets among them, are in this body only: it goes over the
+ * socket, never into arguments. Pure, so that a test can see all of it.
  */
 export function createBody(
   spec: AttemptSpec,

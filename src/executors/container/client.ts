@@ -52,7 +52,10 @@ export async function open(socket: string, call: Call): Promise<IncomingMessage>
   throw new EngineRefused(status, messageOf(await text(answer, ERROR_BYTES_MAX)) || `HTTP ${status}`)
 }
 
-/** An engine that hangs is an engine that cannot be reached. Long enough for one that starts many containers at once. */
+/**
+ * An engine that hangs is an engine that cannot be reached. Long enough for one that starts many containers at
+ * once.
+ */
 const ANSWER_MS_MAX = 120_000
 
 /** The same for an answer in JSON, or none at all, that comes within a time. */

@@ -1,8 +1,8 @@
 const HEADER_BYTES = 8
 
 /**
- * Takes the payloads out of Docker's stream of frames (`[stream, 0, 0, 0, length, payload]`), whatever the cuts. What it
- * gives are views of the chunks it got; nothing is kept but a header that was cut.
+ * Takes the payloads out of Docker's stream of frames (`[stream, 0, 0, 0, length, payload]`), whatever the cuts.
+ * What it gives are views of the chunks it got; nothing is kept but a header that was cut.
  */
 export function frameReader(): (chunk: Buffer) => Buffer[] {
   let header: Buffer = Buffer.alloc(0)

@@ -3,8 +3,8 @@ const SPACE = 32
 const FULL = 70
 
 /**
- * Takes the bytes of a container out of a log in the format of the kubelet: lines `TIME STREAM P|F TEXT`, where `P` is a
- * part of a line and `F` its end. A last line that is not whole yet waits for its rest.
+ * Takes the bytes of a container out of a log in the format of the kubelet: lines `TIME STREAM P|F TEXT`, where
+ * `P` is a part of a line and `F` its end. A last line that is not whole yet waits for its rest.
  */
 export function kubeletLogReader(): (chunk: Buffer) => Buffer[] {
   let rest: Buffer = Buffer.alloc(0)

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 
 /**
  * The log of an attempt as readers see it, written from its beginning. What a container engine keeps of a container's
- * output is always the same bytes in the same order, so every writer puts the same byte in the same place: a second pass
- * after an interruption, or another engine at the same time, changes nothing, and the file never shrinks.
+ * output is always the same bytes in the same order, so every writer puts the same byte in the same place: a
+ * second pass after an interruption, or another engine at the same time, changes nothing, and the file never
+ * shrinks.
  */
 export class LogFile {
   readonly #file: FileHandle

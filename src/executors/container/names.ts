@@ -12,7 +12,8 @@ const TASK_LENGTH_MAX = 28
  * The name of an attempt's container: the same whoever derives it, and nobody else's. The hash is over everything that
  * tells attempts apart; the rest is for people.
  *
- * @example containerName('5f2c…', { run: '0198c7', task: 'build[3]', attempt: 1 }) → 'kontroler-build-3-1-0f343b0931126a20'
+ * @example containerName('5f2c…', { run: '0198c7', task: 'build[3]', attempt: 1 })
+ *          → 'kontroler-build-3-1-0f343b0931126a20'
  */
 export function containerName(state: string, ref: AttemptRef): string {
   const whole = JSON.stringify([state, ref.run, ref.task, ref.attempt])
@@ -54,8 +55,8 @@ export function refOfLabels(state: string, labels: Readonly<Record<string, strin
 }
 
 /**
- * Names a state directory for ever, wherever it is moved: containers of another one are never touched. Made once; of two
- * processes that make it at the same time both read the one that was there first.
+ * Names a state directory for ever, wherever it is moved: containers of another one are never touched. Made once;
+ * of two processes that make it at the same time both read the one that was there first.
  */
 export function stateIdentity(stateDir: string): string {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })

@@ -18,8 +18,8 @@ import type { ContainerSettings } from './pod-template.ts'
 export const engineLogFile = (folder: string): string => join(folder, 'engine-log')
 
 /**
- * Makes the files that a container is given. Its processes may have whatever user, so what they write to is open to all;
- * the folders above are their owner's only, so nobody else of this machine gets there.
+ * Makes the files that a container is given. Its processes may have whatever user, so what they write to is open
+ * to all; the folders above are their owner's only, so nobody else of this machine gets there.
  */
 export function makeFiles(
   spec: AttemptSpec,

@@ -5,8 +5,9 @@ import type { Outcome } from '../../core/run/events.ts'
 import { codeOf } from '../error-code.ts'
 
 /**
- * What decides an attempt: a file that comes into being once, whole, and is never changed (`docs/adr/0006-container-start.md`).
- * `record` says which container it is and who alone may start it, or that there will never be one; `end` how it ended.
+ * What decides an attempt: a file that comes into being once, whole, and is never changed
+ * (`docs/adr/0006-container-start.md`). `record` says which container it is and who alone may start it, or that
+ * there will never be one; `end` how it ended.
  */
 export type ContainerRecord =
   | { readonly kind: 'none' }

@@ -46,8 +46,8 @@ export class ContainerWatch {
   }
 
   /**
-   * Copies what is missing of the log. When this returns all of it is on the disk. Docker's stream is read a second time
-   * from the start, since it may close before its last frame; what was written is passed over.
+   * Copies what is missing of the log. When this returns all of it is on the disk. Docker's stream is read a
+   * second time from the start, since it may close before its last frame; what was written is passed over.
    */
   async complete(): Promise<void> {
     const whole = await this.#followed()

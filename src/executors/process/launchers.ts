@@ -23,7 +23,8 @@ const COMMAND_LENGTH_MAX = 16_384
  * Launchers that run one attempt after the other. Starting a task then costs one `vfork` of a shell of 1 MB, however
  * large the engine is; an engine's own `fork` copies its page tables (`docs/adr/0008-spawn-path.md`).
  *
- * They only save time: one that dies, and whatever cannot be done this way, leaves the attempt to a launcher of its own.
+ * They only save time: one that dies, and whatever cannot be done this way, leaves the attempt to a launcher of
+ * its own.
  */
 export class Launchers {
   readonly #place: Place

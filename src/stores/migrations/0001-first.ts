@@ -15,7 +15,10 @@ export const first: Migration = {
   },
 }
 
-/** Text is ordered by its bytes, as in SQLite, whatever language the database is set to: pages and prefixes rest on it. */
+/**
+ * Text is ordered by its bytes, as in SQLite, whatever language the database is set to: pages and prefixes rest
+ * on it.
+ */
 function asPostgres(statement: string): string {
   return statement.replace(/\) WITHOUT ROWID$/, ')').replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')
 }

@@ -52,7 +52,8 @@ export function postgresGuards(): string[] {
   RAISE EXCEPTION '%', replace(TG_NAME, '_', ' ') USING ERRCODE = '${REFUSED_BY_GUARD}';
 END $$`,
     `CREATE FUNCTION refuse_beyond_version() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
-  IF EXISTS (SELECT 1 FROM added AS a LEFT JOIN run ON run.id = a.run WHERE run.version IS NULL OR run.version < a.seq) THEN
+  IF EXISTS (SELECT 1 FROM added AS a LEFT JOIN run ON run.id = a.run
+    WHERE run.version IS NULL OR run.version < a.seq) THEN
     RAISE EXCEPTION '%', replace(TG_NAME, '_', ' ') USING ERRCODE = '${REFUSED_BY_GUARD}';
   END IF;
   RETURN NULL;

@@ -15,7 +15,10 @@ export interface SessionLimits {
   readonly idleMs: number
 }
 
-/** Where the answer does not come at all, the line is taken for dead this much after the server should have given up. */
+/**
+ * Where the answer does not come at all, the line is taken for dead this much after the server should have given
+ * up.
+ */
 const ANSWER_MS = 5_000
 const KEEP_ALIVE_MS = 10_000
 const INT8 = 20
