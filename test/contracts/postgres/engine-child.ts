@@ -54,6 +54,7 @@ const engine = new Engine({
 })
 observers.push(observation => engine.observe(observation))
 await engine.open()
+say('open')
 const beating = setInterval(() => void store.beat({ ...me, seenAt: Date.now() }).catch(trouble), BEAT_MS)
 const adopting = setInterval(() => void adoptLeft().catch(trouble), BEAT_MS)
 if (tasks !== undefined) await submit(Number(tasks))

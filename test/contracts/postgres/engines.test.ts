@@ -72,6 +72,8 @@ async function withTwo(server: PostgresServer, body: (two: Two) => Promise<void>
   const first = start(url, state, 'host-a', String(TASKS))
   const second = start(url, state, 'host-b')
   try {
+    // What happens to the server happens to two engines that are up, not to one that still connects.
+    await second.said('open')
     const submitted = await first.said('submitted ')
     const run = submitted.split(' ')[1] ?? ''
     const linesOf = (): readonly string[] => {
