@@ -16,6 +16,12 @@ if (major >= 24) {
   nodeModule.enableCompileCache?.(cacheFolder())
   const { main } = await import('../src/cli/main.ts')
   await main(process.argv.slice(2))
+  // Left by exit(): while Node takes itself down, signals have their usual effect again, and one of them would make a
+  // run that has succeeded look killed.
+  nodeModule.flushCompileCache?.()
+  const written = stream => new Promise(resolve => stream.write('', resolve))
+  await Promise.all([process.stdout, process.stderr].map(written))
+  process.exit()
 } else if (existsSync(pinned)) {
   const child = spawn(pinned, [self, ...process.argv.slice(2)], { stdio: 'inherit' })
   // The terminal sends its signals to both; what is sent to this process alone is passed on.

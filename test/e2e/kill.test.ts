@@ -137,6 +137,19 @@ test(`a run that gets SIGTERM at random moments (seed ${SEED}) is cancelled clea
   t.diagnostic([...seen].map(([what, count]) => `${count} ${what}`).join(', '))
 })
 
+test('a signal that comes while the process of a run that succeeded ends changes nothing', async t => {
+  const place = await Place.make(t)
+  const file = place.file('dag.yaml', RELEASE.text)
+  for (let number = 0; number < 12; number += 1) {
+    const command = place.start(['run', file])
+    await command.says('succeeded after')
+    await delay(number * 2)
+    command.child.kill('SIGTERM')
+    const { code, signal } = await command.over
+    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `${number * 2} ms after its last words`)
+  }
+})
+
 async function oneRun(t: TestContext, subject: Subject, number: number, figures: Figures): Promise<void> {
   const place = await Place.make(t)
   const ledger = join(place.folder, 'ledger')
