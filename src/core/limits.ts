@@ -19,7 +19,7 @@ export const LIMITS = {
   /** Time that tasks under `finally` have when the run is out of time or cancelled and they set none. */
   finallyTimeoutMs: 300_000,
   /** Bytes of all outputs of one task together; the same on every executor. */
-  outputBytesMax: 4_096,
+  outputBytesMax: 4_095,
   /** Runs nested in runs by `dag` tasks. */
   nestingMax: 10,
   /** Characters of a message kept in rows and events. */

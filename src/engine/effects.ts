@@ -18,6 +18,7 @@ import {
 import type { AttemptRef, AttemptSpec, Intended, Observation } from '../ports/executor.ts'
 import { StoreError } from '../ports/store.ts'
 import type { EngineParts } from './parts.ts'
+import { podSettings } from './pod-settings.ts'
 
 /** What effects need of the engine that owns them. */
 export interface EffectsHost {
@@ -168,9 +169,11 @@ export class Effects {
       work: inputs.value.work,
       env: env.env,
       secretNames: env.secretNames,
+      references: env.references,
       outputs: task.task.outputs,
       workspace: dag.workspace !== null,
       workdir: created.workdir,
+      pod: podSettings(dag),
     }
     executor.start(spec)
   }
@@ -178,6 +181,8 @@ export class Effects {
   async #resolve(state: RunState, inputs: AttemptInputs): Promise<Resolved> {
     const env: { name: string; value: string }[] = []
     const secretNames: string[] = []
+    const { byReference = false } = this.#host.parts.executor
+    if (byReference) return byReferenceOf(inputs.env)
     for (const { name, source } of inputs.env) {
       const value = await this.#valueOf(state.created.namespace, source)
       if (value === null) {
@@ -187,7 +192,7 @@ export class Effects {
       env.push({ name, value })
       if (source.kind === 'secret') secretNames.push(name)
     }
-    return { ok: true, env, secretNames }
+    return { ok: true, env, secretNames, references: [] }
   }
 
   async #valueOf(namespace: string, source: EnvSource): Promise<string | null> {
@@ -313,8 +318,19 @@ export class Effects {
 }
 
 type Resolved =
-  | { readonly ok: true; readonly env: { name: string; value: string }[]; readonly secretNames: string[] }
+  | ({ readonly ok: true } & Pick<AttemptSpec, 'env' | 'secretNames' | 'references'>)
   | { readonly ok: false; readonly reason: ReasonCode; readonly message: string }
+
+/** The last one of a name wins, whatever it is. */
+function byReferenceOf(inputs: AttemptInputs['env']): Resolved {
+  const last = [...new Map(inputs.map(({ name, source }) => [name, source]))]
+  return {
+    ok: true,
+    env: last.flatMap(([name, source]) => (source.kind === 'text' ? [{ name, value: source.value }] : [])),
+    secretNames: [],
+    references: last.flatMap(([name, source]) => (source.kind === 'text' ? [] : [{ name, source }])),
+  }
+}
 
 function missing(
   source: Extract<EnvSource, { kind: 'secret' | 'configMap' }>,
@@ -341,8 +357,15 @@ function failure(kind: Outcome['kind'], reason: ReasonCode, message: string): Ou
 const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function intendedOf(state: RunState, task: TaskState): Intended {
-  const era = lastAttempt(task)?.era ?? null
-  return era === null ? refOf(state, task) : { ...refOf(state, task), era }
+  const attempt = lastAttempt(task)
+  if (attempt === undefined) return refOf(state, task)
+  const { era, startedAt: at, handle } = attempt
+  return {
+    ...refOf(state, task),
+    at,
+    ...(era === null ? {} : { era }),
+    ...(handle === null ? {} : { handle }),
+  }
 }
 
 function refOf(state: RunState, task: TaskState): AttemptRef {

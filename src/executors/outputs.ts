@@ -2,8 +2,11 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import type { ReasonCode } from '../core/run/reasons.ts'
 import { codeOf } from './error-code.ts'
 
-/** Most bytes a task may write to `$KONTROLER_OUTPUT`, on every executor. */
-export const OUTPUT_BYTES_MAX = 4096
+/**
+ * Most bytes a task may write to `$KONTROLER_OUTPUT`, on every executor: one less than what a kubelet hands on of a
+ * termination message, so that a message that was cut is told from one that is whole.
+ */
+export const OUTPUT_BYTES_MAX = 4095
 
 export type Outputs =
   | { readonly ok: true; readonly values: Readonly<Record<string, string>> }
@@ -48,6 +51,8 @@ export function parseOutputs(bytes: Uint8Array, declared: readonly string[]): Ou
     return invalid('they are not UTF-8 text')
   }
   if (text.includes('\0')) return invalid('they hold a NUL byte')
+  // A kubelet puts this character in the place of bytes that are not UTF-8.
+  if (text.includes('\uFFFD')) return invalid('they are not UTF-8 text')
   const values = new Map<string, string>()
   for (const [index, line] of text.split(/\r?\n/u).entries()) {
     if (line === '') continue

@@ -1,5 +1,5 @@
 import type { Json } from '../core/json.ts'
-import type { ContainerWork } from '../core/dag/dag.ts'
+import type { ContainerWork, EnvSource } from '../core/dag/dag.ts'
 import type { Outcome } from '../core/run/events.ts'
 
 /**
@@ -17,6 +17,11 @@ export interface Executor {
    * and ends as lost. Absent when its knowledge lasts.
    */
   readonly era?: string
+  /**
+   * Secrets, ConfigMaps and fields of the pod are read by what runs the attempt, never by the engine: such variables
+   * come as `references`. Default: the engine reads them, and they come in `env`.
+   */
+  readonly byReference?: true
   /** Sentences about what this executor ignores in this work, such as `image`; empty when nothing is ignored. */
   ignores(work: ContainerWork): readonly string[]
   /**
@@ -54,6 +59,10 @@ export interface AttemptRef {
 export interface Intended extends AttemptRef {
   /** The executor's era when the intent was made durable; absent when it had none. */
   readonly era?: string
+  /** When the intent was made durable; milliseconds since 1970. Absent: just now. */
+  readonly at?: number
+  /** What the executor said when it reported the attempt as running, once that is durable. */
+  readonly handle?: Json
 }
 
 /** Everything needed to start an attempt, with expressions rendered. It is data and can be derived again. */
@@ -66,9 +75,24 @@ export interface AttemptSpec extends Intended {
   readonly env: readonly { readonly name: string; readonly value: string }[]
   /** Names in `env` whose values are secret. */
   readonly secretNames: readonly string[]
+  /** Variables that the executor looks up itself; none of their names is in `env`. Empty unless it is `byReference`. */
+  readonly references: readonly { readonly name: string; readonly source: EnvReference }[]
   readonly outputs: readonly string[]
   readonly workspace: boolean
   readonly workdir: string | null
+  /** What only a pod heeds. */
+  readonly pod: PodSettings
+}
+
+export type EnvReference = Exclude<EnvSource, { readonly kind: 'text' }>
+
+/** Settings of the DAG for the pods of its tasks; every other executor ignores them. */
+export interface PodSettings {
+  /** Spec of the claim behind the workspace, as it was written; null for the default. */
+  readonly workspaceClaim: Json
+  readonly startGuarantee: 'fence' | 'strict'
+  readonly evidence: 'watch' | 'finalizer'
+  readonly security: 'hardened' | 'restricted'
 }
 
 /** What an executor saw. The engine turns it into facts; seeing it twice changes nothing. */

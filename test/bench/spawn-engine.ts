@@ -47,9 +47,15 @@ function spec(number: number): AttemptSpec {
     resources: {},
     podTemplate: null,
   }
-  const rest = { namespace: 'default', dag: 'bench', runName: 'bench', env: [], secretNames: [], outputs: [] }
   return {
-    ...rest,
+    namespace: 'default',
+    dag: 'bench',
+    runName: 'bench',
+    env: [],
+    secretNames: [],
+    references: [],
+    outputs: [],
+    pod: { workspaceClaim: null, startGuarantee: 'fence', evidence: 'watch', security: 'hardened' },
     run: 'bench',
     task: `t${number}`,
     attempt: 1,

@@ -88,9 +88,11 @@ export function attempt(harness: Pick<ExecutorHarness, 'image' | 'workdir'>, sha
     runName: 'dag-run',
     env: [],
     secretNames: [],
+    references: [],
     outputs: [],
     workspace: false,
     workdir: harness.workdir,
+    pod: { workspaceClaim: null, startGuarantee: 'fence', evidence: 'watch', security: 'hardened' },
     work: {
       kind: 'container',
       image: harness.image ?? null,

@@ -206,7 +206,7 @@ function outputs(rule: Rule): void {
       { a: '1', b: '2' },
     ],
     ['the last line of a name wins', 'for i in 1 2 3; do echo a=$i >> "$KONTROLER_OUTPUT"; done', { a: '3' }],
-    ['exactly 4096 bytes', `printf 'a=%04094d' 7 >> "$KONTROLER_OUTPUT"`, { a: '7'.padStart(4094, '0') }],
+    ['exactly 4095 bytes', `printf 'a=%04093d' 7 >> "$KONTROLER_OUTPUT"`, { a: '7'.padStart(4093, '0') }],
     ['text beyond ASCII', 'echo "a=é 漢 🚀" >> "$KONTROLER_OUTPUT"', { a: 'é 漢 🚀' }],
     ['the file was removed', 'rm -f "$KONTROLER_OUTPUT"', {}],
   ]
@@ -219,7 +219,7 @@ function outputs(rule: Rule): void {
   }
 
   const bad: readonly (readonly [says: string, reason: string, shape: TaskShape])[] = [
-    ['4097 bytes', 'OUTPUT_TOO_LARGE', { sh: `printf 'a=%04095d' 7 >> "$KONTROLER_OUTPUT"` }],
+    ['4096 bytes', 'OUTPUT_TOO_LARGE', { sh: `printf 'a=%04094d' 7 >> "$KONTROLER_OUTPUT"` }],
     ['a line without =', 'OUTPUT_INVALID', { sh: 'echo s3cret >> "$KONTROLER_OUTPUT"' }],
     ['a line without a name', 'OUTPUT_INVALID', { sh: 'echo =s3cret >> "$KONTROLER_OUTPUT"' }],
     ['an unknown name', 'OUTPUT_INVALID', { sh: 'echo c=s3cret >> "$KONTROLER_OUTPUT"' }],
@@ -229,6 +229,11 @@ function outputs(rule: Rule): void {
       { sh: 'echo a=s3cret >> "$KONTROLER_OUTPUT"', outputs: [] },
     ],
     ['bytes that are not UTF-8', 'OUTPUT_INVALID', { sh: `printf 'a=\\377\\n' >> "$KONTROLER_OUTPUT"` }],
+    [
+      'U+FFFD, which stands for such bytes',
+      'OUTPUT_INVALID',
+      { sh: `printf 'a=\\357\\277\\275\\n' >> "$KONTROLER_OUTPUT"` },
+    ],
     ['a NUL byte', 'OUTPUT_INVALID', { sh: `printf 'a=\\000\\n' >> "$KONTROLER_OUTPUT"` }],
   ]
   for (const [says, reason, shape] of bad) {

@@ -74,7 +74,7 @@ export const REASONS = {
   CONFIG_ERROR: ['could not be set up: {text}', 'correct the task'],
   OUTPUT_INVALID: ['wrote outputs that were not understood: {text}', 'write lines of the form name=value'],
   OUTPUT_TOO_LARGE: [
-    'wrote outputs of more than 4096 bytes',
+    'wrote outputs of more than 4095 bytes',
     'pass large data through the workspace or a store',
   ],
   LOST: ['has an unknown outcome: {text}', 'kontroler retry {id}'],
