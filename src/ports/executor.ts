@@ -1,6 +1,7 @@
 import type { Json } from '../core/json.ts'
 import type { ContainerWork, EnvSource } from '../core/dag/dag.ts'
 import type { Outcome } from '../core/run/events.ts'
+import type { ReasonCode } from '../core/run/reasons.ts'
 
 /**
  * Runs attempts: as processes, containers or pods. Everything an executor does is safe to ask for twice, by two
@@ -97,6 +98,14 @@ export interface PodSettings {
 
 /** What an executor saw. The engine turns it into facts; seeing it twice changes nothing. */
 export type Observation =
+  /** It was started and does not run yet; said again when the reason changes. */
+  | {
+      readonly kind: 'pending'
+      readonly ref: AttemptRef
+      readonly at: number
+      readonly reason: ReasonCode
+      readonly message: string | null
+    }
   | { readonly kind: 'running'; readonly ref: AttemptRef; readonly at: number; readonly handle: Json }
   | { readonly kind: 'ended'; readonly ref: AttemptRef; readonly at: number; readonly outcome: Outcome }
 

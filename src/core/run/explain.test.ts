@@ -8,7 +8,7 @@ import { decide } from './decide.ts'
 import type { OutcomeKind } from './events.ts'
 import { evolve } from './evolve.ts'
 import { explainRun, explainTask } from './explain.ts'
-import { observeEnded, observeRunning } from './observe.ts'
+import { observeEnded, observePending, observeRunning } from './observe.ts'
 import { REASONS, type ReasonCode } from './reasons.ts'
 import { decideStarts, endlessRoom } from './starts.ts'
 import { type RunState, newRunState } from './state.ts'
@@ -134,6 +134,9 @@ suite('the root of it', () => {
       explainRun(state, 1, CONTEXT).root.map(({ task }) => task),
       ['b', 'a', 'gate'],
     )
+    const why = { reason: 'STARTING', message: 'no node has room' } as const
+    for (const event of observePending(state, 'a', 1, 1, why)) evolve(state, event)
+    assert.equal(explainTask(state, 'a', 1, CONTEXT).sentence, 'a is being started: no node has room')
   })
 })
 

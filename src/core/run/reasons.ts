@@ -32,7 +32,7 @@ export const REASONS = {
     'runs at the end of the run',
     'nothing to do: it starts when the other tasks have settled',
   ],
-  STARTING: ['is being started', 'nothing to do'],
+  STARTING: ['is being started: {text}', 'nothing to do'],
   RUNNING: ['is running: {text}', 'kontroler logs -f {id} --task {task}'],
   STOPPING: ['is being stopped: {text}', 'nothing to do: it is killed when its time is up'],
   // succeeded
