@@ -19,7 +19,9 @@ export function eventLines(state: RunState, event: RunEvent, paint: Paint): read
     case 'attemptStarted':
       return []
     case 'attemptPending':
-      return [line(mark('waiting', paint), `${event.task} does not start yet: ${event.message ?? event.reason}`)]
+      return [
+        line(mark('waiting', paint), `${event.task} does not start yet: ${event.message ?? event.reason}`),
+      ]
     case 'attemptRunning':
       return [
         line(
