@@ -39,7 +39,7 @@ export interface Executor {
    * Asks the attempt to end: TERM to the whole tree, KILL after `graceMs`. One that was never started never will be.
    * An `ended` observation follows in every case. May be called again with a shorter grace.
    */
-  stop(attempt: AttemptRef, graceMs: number): void
+  stop(attempt: Intended, graceMs: number): void
   /** The outcome is durable: whatever was kept to tell it again may go. Logs stay. */
   release(attempt: AttemptRef): void
   /** Ends what a finished run left behind (daemons that left their process group, workspace when asked). */
@@ -58,6 +58,7 @@ export interface AttemptRef {
 
 /** An attempt whose intent is durable. */
 export interface Intended extends AttemptRef {
+  readonly namespace: string
   /** The executor's era when the intent was made durable; absent when it had none. */
   readonly era?: string
   /** When the intent was made durable; milliseconds since 1970. Absent: just now. */
@@ -68,7 +69,6 @@ export interface Intended extends AttemptRef {
 
 /** Everything needed to start an attempt, with expressions rendered. It is data and can be derived again. */
 export interface AttemptSpec extends Intended {
-  readonly namespace: string
   readonly dag: string
   readonly runName: string
   readonly work: ContainerWork
