@@ -10,9 +10,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   spec: ['core'],
   engine: ['core', 'ports'],
   stores: ['core', 'ports'],
-  executors: ['core', 'ports'],
+  kubernetes: ['core'],
+  executors: ['core', 'ports', 'kubernetes'],
   archives: ['core', 'ports'],
-  cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives'],
+  cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes'],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */
 const CORE_LIBRARIES: Readonly<Record<string, string>> = {
