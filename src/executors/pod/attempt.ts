@@ -3,6 +3,7 @@ import type { Outcome } from '../../core/run/events.ts'
 import type { AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
 import { ApiProblem, isProblem } from '../../kubernetes/problem.ts'
 import { deletedOutcome, lookAt, lostOutcome, neverStarted, refusedCreate, startError } from './outcome.ts'
+import { isTombstone } from './names.ts'
 import type { Pod } from './pod.ts'
 import { type Cluster, placeOf } from './cluster.ts'
 
@@ -162,6 +163,7 @@ export class PodAttempt {
 
   async #withPod(pod: Pod): Promise<void> {
     const now = this.#host.clock.now()
+    if (isTombstone(pod)) return this.#end(neverStarted, now, null)
     const look = lookAt(pod, { stopAsked: this.#graceMs !== null, now })
     if (look.kind === 'ended') return this.#end(look.outcome, look.at, pod)
     if (this.#gone) return this.#end(deletedOutcome(pod, this.#graceMs !== null), now, pod)
