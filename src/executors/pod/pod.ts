@@ -7,25 +7,53 @@ export interface Pod extends KubeObject {
     readonly terminationGracePeriodSeconds?: number
     readonly activeDeadlineSeconds?: number
   }
-  readonly status?: {
-    readonly phase?: string
-    readonly reason?: string
-    readonly message?: string
-    readonly containerStatuses?: readonly ContainerStatus[]
-  }
+  readonly status?: PodStatus
+}
+
+export interface PodStatus {
+  readonly phase?: string
+  readonly reason?: string
+  readonly message?: string
+  readonly startTime?: string
+  readonly conditions?: readonly PodCondition[]
+  readonly containerStatuses?: readonly ContainerStatus[]
+  readonly initContainerStatuses?: readonly ContainerStatus[]
+}
+
+export interface PodCondition {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
+  readonly message?: string
+  readonly lastTransitionTime?: string
 }
 
 export interface ContainerStatus {
   readonly name: string
-  readonly state?: {
-    readonly waiting?: { readonly reason?: string; readonly message?: string }
-    readonly running?: { readonly startedAt?: string }
-    readonly terminated?: {
-      readonly exitCode: number
-      readonly reason?: string
-      readonly message?: string
-      readonly startedAt?: string
-      readonly finishedAt?: string
-    }
-  }
+  readonly state?: ContainerState
 }
+
+export interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string }
+  readonly running?: { readonly startedAt?: string }
+  readonly terminated?: Terminated
+}
+
+export interface Terminated {
+  readonly exitCode: number
+  readonly reason?: string
+  /** The termination message: what the task wrote to `$KONTROLER_OUTPUT`, or why it could not start. */
+  readonly message?: string
+  readonly startedAt?: string
+  readonly finishedAt?: string
+}
+
+/** The deadline that a pod is given when it is to end; a template's own is kept by the engine, not by the kubelet. */
+export const STOP_DEADLINE_SECONDS = 1
+
+export const conditionOf = (pod: Pod, type: string): PodCondition | null =>
+  pod.status?.conditions?.find(condition => condition.type === type) ?? null
+
+/** It will never run again, whatever its containers are said to be. */
+export const isOver = (pod: Pod): boolean =>
+  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
