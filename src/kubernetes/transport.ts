@@ -201,11 +201,12 @@ async function exchange(
 
 /** Sends it, and gives the answer when it is not a refusal. */
 async function request(parts: TransportParts, call: Call, way: Way, signal: AbortSignal) {
-  const headers: Record<string, string> = {
+  const headers: Record<string, string | string[]> = {
     accept: call.accept ?? 'application/json',
     'user-agent': parts.userAgent,
-    ...way.access.headers,
   }
+  for (const [name, value] of Object.entries(way.access.headers))
+    headers[name] = typeof value === 'string' ? value : [...value]
   if (way.access.authorization !== null) headers['authorization'] = way.access.authorization
   if (call.contentType !== undefined) headers['content-type'] = call.contentType
   try {
