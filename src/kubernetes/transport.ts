@@ -51,6 +51,8 @@ export interface TransportParts {
   readonly limiter: Limiter
   readonly timing: Timing
   readonly userAgent: string
+  /** Aborted when the client is closed. */
+  readonly closing: AbortSignal
   /** The server's clock, whenever it is heard. */
   readonly onDate: (text: string) => void
 }
@@ -97,7 +99,8 @@ export function createTransport(parts: TransportParts): Transport {
           problem.retryAfterMs ??
           backOff(tried, CLIENT_LIMITS.backOffFirstMs, CLIENT_LIMITS.backOffMaxMs, timing.random())
         if (timing.now() + wait >= end) throw said
-        if (!(await pause(timing, wait, call.signal))) throw aborted(call, effect)
+        const stop = call.signal === undefined ? parts.closing : AbortSignal.any([call.signal, parts.closing])
+        if (!(await pause(timing, wait, stop))) throw aborted(call, effect)
       }
     }
   }

@@ -7,7 +7,8 @@ import { CONFIG_MAPS } from '../../../src/kubernetes/resource.ts'
 import { configMap, createMany, eventually, existing, follow, startPlace } from './place.ts'
 import { startWire } from './wire.ts'
 
-const { api, client, space } = await startPlace()
+const place = await startPlace()
+const { client, space } = place
 
 const names = (count: number, prefix = 'x'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
@@ -20,12 +21,12 @@ async function agrees(believed: ReadonlyMap<string, string>, namespace: string):
 
 /** An object goes and another takes its name; one goes for good; one comes; one changes. */
 async function changeEverything(namespace: string): Promise<void> {
-  const place = (name: string) => ({ namespace, name })
-  await client.remove(CONFIG_MAPS, place('x-0'))
+  const at = (name: string) => ({ namespace, name })
+  await client.remove(CONFIG_MAPS, at('x-0'))
   await client.create(CONFIG_MAPS, namespace, configMap('x-0'))
-  await client.remove(CONFIG_MAPS, place('x-1'))
+  await client.remove(CONFIG_MAPS, at('x-1'))
   await client.create(CONFIG_MAPS, namespace, configMap('new'))
-  await client.mergePatch(CONFIG_MAPS, place('x-2'), { data: { a: 'b' } })
+  await client.mergePatch(CONFIG_MAPS, at('x-2'), { data: { a: 'b' } })
 }
 const CHANGES = ['+ new', '+ x-0', '- x-0', '- x-1', '~ x-2']
 
@@ -92,7 +93,7 @@ describe('a reflector', () => {
 
   it('says that it is forbidden, and begins when it is not any more', async () => {
     const namespace = await space()
-    await using alice = openClient({ identity: api.identity('alice') })
+    await using alice = openClient({ identity: place.identity('alice') })
     const { reflector, troubles } = follow(alice, namespace)
     await eventually('it is refused', () => troubles.some(trouble => isProblem(trouble, 'forbidden')))
     const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: true }
@@ -123,8 +124,8 @@ describe('a reflector whose stream', () => {
   ): Promise<void> {
     const namespace = await space()
     await createMany(client, namespace, names(3))
-    await using wire = await startWire(api.port)
-    await using through = openClient({ identity: api.identity('admin', wire.url) })
+    await using wire = await startWire(place.port)
+    await using through = openClient({ identity: place.identity('admin', wire.url) })
     const followed = follow(through, namespace, options)
     try {
       await followed.reflector.synced
@@ -132,6 +133,7 @@ describe('a reflector whose stream', () => {
       followed.told.length = 0
       await use({ namespace, wire, through, followed })
       await eventually('it believes what is', () => agrees(followed.believed, namespace))
+      assert.equal(followed.reflector.state().listenerErrors, 0)
     } finally {
       await followed.reflector.stop()
     }
@@ -190,16 +192,16 @@ describe('a reflector whose stream', () => {
     hurt(async ({ namespace, wire, followed }) => {
       wire.set('cut')
       await changeEverything(namespace)
-      await api.stop()
-      await api.compact()
-      await api.start()
+      await place.stop()
+      await place.compact()
+      await place.start()
       wire.set('open')
       await eventually('it has listed again', () => followed.reflector.state().lists > 1)
       assert.deepEqual(followed.told.toSorted(), CHANGES)
       assert.ok(followed.troubles.some(trouble => isProblem(trouble, 'gone')))
     }))
 
-  it('falls out of the window of the watch cache lists again', () =>
+  it('falls out of the window of the watch cache misses nothing', () =>
     hurt(async ({ namespace, wire, followed }) => {
       wire.set('cut')
       await changeEverything(namespace)
@@ -208,7 +210,7 @@ describe('a reflector whose stream', () => {
         await createMany(client, noise, names(400))
         await client.removeAll(CONFIG_MAPS, { namespace: noise, labelSelector: 'made=many' })
       }
-      await api.compact()
+      await place.compact()
       wire.set('open')
       await eventually('it has listed again or told all', () => followed.told.length >= 5)
       assert.deepEqual(followed.told.toSorted(), CHANGES)
@@ -216,8 +218,8 @@ describe('a reflector whose stream', () => {
 
   it('ends with its server goes on with the next one', () =>
     hurt(async ({ namespace, followed }) => {
-      await api.stop()
-      await api.start()
+      await place.stop()
+      await place.start()
       await changeEverything(namespace)
       await eventually('all changes are told', () => followed.told.length >= 5)
       assert.deepEqual(followed.told.toSorted(), CHANGES)
@@ -245,13 +247,12 @@ describe('events and replies', () => {
     const namespace = await space()
     const { reflector, believed } = follow(client, namespace)
     await reflector.synced
-    let eventFirst = 0
-    for (const name of names(200)) {
-      const { uid } = await client.createBrief(CONFIG_MAPS, namespace, configMap(name))
-      if (believed.has(uid)) eventFirst += 1
-    }
+    const uids = new Set<string>()
+    for (const name of names(200))
+      uids.add((await client.createBrief(CONFIG_MAPS, namespace, configMap(name))).uid)
     await eventually('all are told', () => believed.size === 200)
-    assert.ok(eventFirst > 0, 'an event may come before its reply, and did')
+    assert.deepEqual(new Set(believed.keys()), uids)
+    assert.equal(reflector.state().listenerErrors, 0)
     await reflector.stop()
   })
 })

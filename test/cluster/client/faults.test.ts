@@ -12,16 +12,16 @@ import { kubeconfigIdentity } from '../../../src/kubernetes/kubeconfig.ts'
 import { openClient } from '../../../src/kubernetes/open-client.ts'
 import { isProblem } from '../../../src/kubernetes/problem.ts'
 import { CONFIG_MAPS, NAMESPACES, type Resource, SECRETS } from '../../../src/kubernetes/resource.ts'
-import { type Authority, authority, selfSigned } from '../postgres/certificates.ts'
-import { fixedIdentity } from './api-server.ts'
-import { configMap, eventually, existing, problemOf, startPlace } from './place.ts'
+import { type Authority, authority, selfSigned } from '../../contracts/postgres/certificates.ts'
+import { configMap, eventually, existing, fixedIdentity, problemOf, startPlace } from './place.ts'
 import { startWire } from './wire.ts'
 
 let clients: Authority | undefined
-const { api, client, folder, space } = await startPlace(home => {
+const place = await startPlace(home => {
   clients = authority(home, 'clients')
   return ['--client-ca-file', clients.certificate]
 })
+const { client, folder, space } = place
 
 const SERVICE_ACCOUNTS: Resource = {
   group: '',
@@ -54,8 +54,8 @@ async function lineTo(through: Client): Promise<void> {
 
 describe('a line that takes everything and passes nothing', () => {
   it('does not hold up what reads: it is asked again on another line', async () => {
-    await using wire = await startWire(api.port)
-    await using through = openClient({ identity: api.identity('admin', wire.url) })
+    await using wire = await startWire(place.port)
+    await using through = openClient({ identity: place.identity('admin', wire.url) })
     await lineTo(through)
     wire.set('hole')
     const asked = through.get(NAMESPACES, { name: 'default' }, { attemptMs: 300 })
@@ -65,8 +65,8 @@ describe('a line that takes everything and passes nothing', () => {
 
   it('leaves a create unknown, and the next create of that name makes it', async () => {
     const namespace = await space()
-    await using wire = await startWire(api.port)
-    await using through = openClient({ identity: api.identity('admin', wire.url) })
+    await using wire = await startWire(place.port)
+    await using through = openClient({ identity: place.identity('admin', wire.url) })
     await lineTo(through)
     wire.set('hole')
     const lost = await problemOf(
@@ -81,8 +81,8 @@ describe('a line that takes everything and passes nothing', () => {
 describe('a create whose answer is lost', () => {
   it('is unknown, and the next create of that name is alreadyExists', async () => {
     const namespace = await space()
-    await using wire = await startWire(api.port)
-    await using through = openClient({ identity: api.identity('admin', wire.url) })
+    await using wire = await startWire(place.port)
+    await using through = openClient({ identity: place.identity('admin', wire.url) })
     await lineTo(through)
     wire.set('deaf')
     const lost = problemOf(through.createBrief(CONFIG_MAPS, namespace, configMap('x')))
@@ -99,8 +99,8 @@ describe('a create whose answer is lost', () => {
 describe('lines that a load balancer ends while they are idle', () => {
   it('are not noticed', async () => {
     const namespace = await space()
-    await using wire = await startWire(api.port)
-    await using through = openClient({ identity: api.identity('admin', wire.url) })
+    await using wire = await startWire(place.port)
+    await using through = openClient({ identity: place.identity('admin', wire.url) })
     for (let round = 0; round < 20; round += 1) {
       await through.createBrief(CONFIG_MAPS, namespace, configMap(`x-${round}`))
       wire.finish()
@@ -111,21 +111,33 @@ describe('lines that a load balancer ends while they are idle', () => {
 })
 
 describe('a server that starts again', () => {
+  /** Down, and what is left of its lines is gone. */
+  async function whileDown(use: () => Promise<void>): Promise<void> {
+    await place.stop()
+    try {
+      await new Promise(resolve => setTimeout(resolve, 50))
+      await use()
+    } finally {
+      await place.start()
+    }
+  }
+
   it('is waited for by what reads', async () => {
-    await api.stop()
-    const asked = client.list(NAMESPACES)
-    await api.start()
-    assert.ok((await asked).items.length > 0)
+    let asked: Promise<{ items: readonly unknown[] }> | undefined
+    await whileDown(() => {
+      asked = client.list(NAMESPACES)
+      return Promise.resolve()
+    })
+    assert.ok(((await asked)?.items.length ?? 0) > 0)
   })
 
-  it('is not there for a create, which has no effect then', async () => {
-    await api.stop()
-    const problem = await problemOf(
-      client.createBrief(CONFIG_MAPS, 'default', configMap('x'), { deadlineMs: 300 }),
-    )
-    assert.deepEqual([problem.kind, problem.effect], ['unreachable', 'none'])
-    await api.start()
-  })
+  it('is not there for a create, which has no effect then', () =>
+    whileDown(async () => {
+      const problem = await problemOf(
+        client.createBrief(CONFIG_MAPS, 'default', configMap('x'), { deadlineMs: 300 }),
+      )
+      assert.deepEqual([problem.kind, problem.effect], ['unreachable', 'none'])
+    }))
 })
 
 describe('a server that is not the one', () => {
@@ -136,11 +148,11 @@ describe('a server that is not the one', () => {
     ['because it has another name', { serverName: 'other.example' }],
   ] as const) {
     it(name, async () => {
-      const { tls } = await api.identity().access()
+      const { tls } = await place.identity().access()
       const access = { authorization: 'Bearer secret', headers: {}, tls: { ...tls, ...wrong } }
       await using stranger = openClient({
         identity: {
-          server: api.url,
+          server: place.url,
           namespace: 'a',
           access: () => Promise.resolve(access),
           refresh: () => Promise.resolve(),
@@ -154,7 +166,7 @@ describe('a server that is not the one', () => {
 
 describe('tokens', () => {
   it('that are wrong are told as that, at once', async () => {
-    await using nobody = openClient({ identity: fixedIdentity(api.url, api.ca, 'wrong') })
+    await using nobody = openClient({ identity: fixedIdentity(place.url, place.ca, 'wrong') })
     const problem = await problemOf(nobody.create(CONFIG_MAPS, 'default', configMap('x')))
     assert.deepEqual([problem.kind, problem.effect], ['unauthorized', 'none'])
   })
@@ -174,10 +186,10 @@ describe('tokens', () => {
     const pod = join(folder, 'pod')
     await mkdir(pod)
     await writeFile(join(pod, 'token'), await tokenFor('first'))
-    await writeFile(join(pod, 'ca.crt'), api.ca)
+    await writeFile(join(pod, 'ca.crt'), place.ca)
     await writeFile(join(pod, 'namespace'), namespace)
     await using robot = openClient({
-      identity: await inClusterIdentity({ host: '127.0.0.1', port: String(api.port), folder: pod }),
+      identity: await inClusterIdentity({ host: '127.0.0.1', port: String(place.port), folder: pod }),
     })
     await robot.create(CONFIG_MAPS, namespace, configMap('x-1'))
     await client.remove(SECRETS, { namespace, name: 'first' })
@@ -194,7 +206,7 @@ describe('tokens', () => {
 describe('a kubeconfig', () => {
   const config = async (user: object, cluster: object = {}): Promise<string> => {
     const file = join(folder, `config-${Math.random()}`)
-    const entry = { server: api.url, 'certificate-authority-data': btoa(api.ca), ...cluster }
+    const entry = { server: place.url, 'certificate-authority-data': btoa(place.ca), ...cluster }
     await writeFile(
       file,
       JSON.stringify({
@@ -240,7 +252,7 @@ describe('a kubeconfig', () => {
     const proxy = createServer()
     proxy.on('connect', (request, socket, head) => {
       asked.push(request.url ?? '')
-      const line = connect(api.port, '127.0.0.1', () => {
+      const line = connect(place.port, '127.0.0.1', () => {
         socket.write('HTTP/1.1 200 OK\r\n\r\n')
         line.write(head)
         line.pipe(socket).pipe(line)
@@ -252,10 +264,13 @@ describe('a kubeconfig', () => {
     await once(proxy, 'listening')
     const address = proxy.address()
     assert.ok(address !== null && typeof address !== 'string')
-    const file = await config({ token: 'alice-token' }, { 'proxy-url': `http://127.0.0.1:${address.port}` })
-    assert.equal(await whoAmI(file), 'alice')
-    assert.deepEqual(asked, [`127.0.0.1:${api.port}`])
-    proxy.close()
+    try {
+      const file = await config({ token: 'alice-token' }, { 'proxy-url': `http://127.0.0.1:${address.port}` })
+      assert.equal(await whoAmI(file), 'alice')
+      assert.deepEqual(asked, [`127.0.0.1:${place.port}`])
+    } finally {
+      proxy.close()
+    }
   })
 })
 
@@ -296,7 +311,7 @@ describe('a server that throttles', () => {
         ],
       },
     })
-    await using alice = openClient({ identity: api.identity('alice') })
+    await using alice = openClient({ identity: place.identity('alice') })
     await eventually('alice is throttled', async () => {
       const asked = Array.from({ length: 32 }, () =>
         alice.raw('GET', `/api/v1/namespaces/${namespace}/configmaps`, undefined, { repeat: 'never' }),

@@ -4,47 +4,83 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import type { Client } from '../../../src/kubernetes/client.ts'
+import { type Identity, NO_TLS } from '../../../src/kubernetes/identity.ts'
 import type { KubeObject, ObjectIdentity } from '../../../src/kubernetes/object.ts'
 import { openClient } from '../../../src/kubernetes/open-client.ts'
 import { ApiProblem } from '../../../src/kubernetes/problem.ts'
 import { type ReflectorOptions, startReflector } from '../../../src/kubernetes/reflector.ts'
 import { CONFIG_MAPS, NAMESPACES } from '../../../src/kubernetes/resource.ts'
-import { type ApiServer, startApiServer } from './api-server.ts'
+import { startCluster, USERS } from '../cluster.ts'
 
-/** One API server for a file of tests, and a client of it with every right. */
+/** An API server that belongs to one file of tests, and a client of it with every right. */
 export interface Place {
-  readonly api: ApiServer
-  readonly folder: string
   readonly client: Client
+  readonly url: string
+  readonly port: number
+  /** PEM of the authority that the server's certificate comes from. */
+  readonly ca: string
+  /** Of the test's own; removed at the end. */
+  readonly folder: string
+  /** As which user; another address than the server's own goes through a wire. */
+  identity(user?: keyof typeof USERS, url?: string): Identity
   /** A new namespace. */
   space(): Promise<string>
+  /** Kills the API server; its database stays. */
+  stop(): Promise<void>
+  start(): Promise<void>
+  /** Throws away all history in the database. */
+  compact(): Promise<void>
 }
 
-/** Call it at the top of a file; everything ends with the file's last test. */
+/**
+ * Call it at the top of a file; everything ends with the file's last test.
+ *
+ * @param flags More arguments of the API server.
+ */
 export async function startPlace(flags: (folder: string) => readonly string[] = () => []): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-api-'))
-  const bin = process.env['KONTROLER_CLUSTER_BIN'] ?? ''
-  const binaries = { etcd: join(bin, 'etcd'), apiServer: join(bin, 'kube-apiserver') }
-  const api = await startApiServer(folder, binaries, flags(folder))
-  const client = openClient({ identity: api.identity() })
+  const cluster = await startCluster({ mode: 'api', state: join(folder, 'state'), apiServer: flags(folder) })
+  const { server: url, ca } = cluster
+  const identity: Place['identity'] = (user = 'admin', address = url) =>
+    fixedIdentity(address, ca, USERS[user])
+  const client = openClient({ identity: identity() })
   after(async () => {
     await client.close()
-    await api[Symbol.asyncDispose]()
+    await cluster.stop()
     await rm(folder, { recursive: true })
   })
   let spaces = 0
   return {
-    api,
-    folder,
     client,
+    url,
+    port: Number(new URL(url).port),
+    ca,
+    folder,
+    identity,
     async space() {
       spaces += 1
       const name = `space-${spaces}`
       await client.create(NAMESPACES, undefined, { metadata: { name } })
       return name
     },
+    stop: () => cluster.part('apiserver').kill(),
+    start: () => cluster.startApiServer(),
+    compact: () => cluster.compact(),
   }
 }
+
+export function fixedIdentity(server: string, ca: string, token: string): Identity {
+  const access = { authorization: `Bearer ${token}`, headers: {}, tls: { ...NO_TLS, ca } }
+  return {
+    server,
+    namespace: 'default',
+    access: () => Promise.resolve(access),
+    refresh: () => Promise.resolve(),
+  }
+}
+
+/** All but the one that the controller manager puts into each namespace. */
+export const OURS = 'metadata.name!=kube-root-ca.crt'
 
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>
@@ -100,6 +136,7 @@ export function follow(client: Client, namespace: string, more: Partial<Reflecto
     client,
     resource: CONFIG_MAPS,
     namespace,
+    fieldSelector: OURS,
     backOffMs: [20, 500],
     listener: {
       changed(object, before) {
@@ -121,6 +158,6 @@ export function follow(client: Client, namespace: string, more: Partial<Reflecto
 
 /** UIDs of everything that exists. */
 export async function existing(client: Client, namespace: string): Promise<Set<string>> {
-  const { items } = await client.list(CONFIG_MAPS, { namespace }, { metadataOnly: true })
+  const { items } = await client.list(CONFIG_MAPS, { namespace, fieldSelector: OURS }, { metadataOnly: true })
   return new Set(items.map(item => item.metadata.uid))
 }

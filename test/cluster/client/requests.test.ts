@@ -10,11 +10,13 @@ import {
   createMany,
   eventually,
   existing,
+  OURS,
   problemOf,
   startPlace,
 } from './place.ts'
 
-const { api, client, space } = await startPlace()
+const place = await startPlace()
+const { client, space } = place
 
 const pod = (name: string) => ({
   metadata: { name },
@@ -37,14 +39,13 @@ describe('objects', () => {
   })
 
   it('that are pods tell who they are in the same short way', async () => {
-    const namespace = await space()
-    const made = await client.createBrief(PODS, namespace, JSON.stringify(pod('x')))
-    assert.equal(made.uid, (await client.get(PODS, { namespace, name: 'x' })).metadata.uid)
+    const made = await client.createBrief(PODS, 'default', JSON.stringify(pod('brief')))
+    assert.equal(made.uid, (await client.get(PODS, { namespace: 'default', name: 'brief' })).metadata.uid)
   })
 
   it('are refused field by field', async () => {
     const body = { ...pod('x'), spec: { containers: [{ name: 'NOT A NAME', image: 'image' }] } }
-    const problem = await problemOf(client.create(PODS, await space(), body))
+    const problem = await problemOf(client.create(PODS, 'default', body))
     assert.equal(problem.kind, 'invalid')
     assert.deepEqual(
       problem.causes.map(cause => [cause.field, cause.reason]),
@@ -53,7 +54,7 @@ describe('objects', () => {
   })
 
   it('with unknown fields are refused when asked for', async () => {
-    const namespace = await space()
+    const namespace = 'default'
     const body = { ...pod('x'), speck: {} }
     const problem = await problemOf(client.create(PODS, namespace, body, { fieldValidation: 'Strict' }))
     assert.equal(problem.kind, 'badRequest')
@@ -63,7 +64,7 @@ describe('objects', () => {
 
   it('are not made where there is no such namespace, or where one has no right', async () => {
     assert.equal((await problemOf(client.create(CONFIG_MAPS, 'nowhere', configMap('x')))).kind, 'notFound')
-    await using alice = openClient({ identity: api.identity('alice') })
+    await using alice = openClient({ identity: place.identity('alice') })
     const problem = await problemOf(alice.create(CONFIG_MAPS, 'default', configMap('x')))
     assert.deepEqual([problem.kind, problem.effect], ['forbidden', 'none'])
   })
@@ -72,7 +73,8 @@ describe('objects', () => {
     const namespace = await space()
     await client.create(CONFIG_MAPS, namespace, configMap('x', {}, { a: 'b' }))
     const got = await client.get<ConfigMap>(CONFIG_MAPS, { namespace, name: 'x' }, { metadataOnly: true })
-    const { items } = await client.list<ConfigMap>(CONFIG_MAPS, { namespace }, { metadataOnly: true })
+    const query = { namespace, fieldSelector: OURS }
+    const { items } = await client.list<ConfigMap>(CONFIG_MAPS, query, { metadataOnly: true })
     assert.deepEqual([got.data, items[0]?.data, items[0]?.metadata.name], [undefined, undefined, 'x'])
   })
 
@@ -86,50 +88,49 @@ describe('objects', () => {
 describe('changes', () => {
   it('by server-side apply make an object, change it, and leave others their fields', async () => {
     const namespace = await space()
-    const place = { namespace, name: 'x' }
+    const at = { namespace, name: 'x' }
     const body = (data: object) => ({ apiVersion: 'v1', kind: 'ConfigMap', ...configMap('x', {}, data) })
-    await client.apply(CONFIG_MAPS, place, body({ a: '1' }))
-    await client.apply(CONFIG_MAPS, place, body({ b: '2' }), { fieldManager: 'other' })
-    const both = await client.apply<ConfigMap>(CONFIG_MAPS, place, body({ a: '3' }))
+    await client.apply(CONFIG_MAPS, at, body({ a: '1' }))
+    await client.apply(CONFIG_MAPS, at, body({ b: '2' }), { fieldManager: 'other' })
+    const both = await client.apply<ConfigMap>(CONFIG_MAPS, at, body({ a: '3' }))
     assert.deepEqual(both.data, { a: '3', b: '2' })
-    const conflict = await problemOf(client.apply(CONFIG_MAPS, place, body({ b: '4' })))
+    const conflict = await problemOf(client.apply(CONFIG_MAPS, at, body({ b: '4' })))
     assert.deepEqual([conflict.kind, conflict.causes[0]?.reason], ['conflict', 'FieldManagerConflict'])
-    const forced = await client.apply<ConfigMap>(CONFIG_MAPS, place, body({ b: '4' }), { force: true })
+    const forced = await client.apply<ConfigMap>(CONFIG_MAPS, at, body({ b: '4' }), { force: true })
     assert.deepEqual(forced.data, { b: '4' })
   })
 
   it('by merge patch are a compare-and-set when they name a version', async () => {
     const namespace = await space()
-    const place = { namespace, name: 'x' }
+    const at = { namespace, name: 'x' }
     const { resourceVersion } = await client.createBrief(CONFIG_MAPS, namespace, configMap('x'))
     const patch = { metadata: { resourceVersion }, data: { a: '1' } }
-    assert.deepEqual((await client.mergePatch<ConfigMap>(CONFIG_MAPS, place, patch)).data, { a: '1' })
+    assert.deepEqual((await client.mergePatch<ConfigMap>(CONFIG_MAPS, at, patch)).data, { a: '1' })
     assert.equal(
-      (await problemOf(client.mergePatch(CONFIG_MAPS, place, { ...patch, data: { a: '2' } }))).kind,
+      (await problemOf(client.mergePatch(CONFIG_MAPS, at, { ...patch, data: { a: '2' } }))).kind,
       'conflict',
     )
   })
 
   it('by JSON patch are refused when their test fails', async () => {
     const namespace = await space()
-    const place = { namespace, name: 'x' }
+    const at = { namespace, name: 'x' }
     await client.create(CONFIG_MAPS, namespace, configMap('x', {}, { a: '1' }))
     const patch = (value: string) => [
       { op: 'test', path: '/data/a', value },
       { op: 'replace', path: '/data/a', value: '2' },
     ]
-    assert.equal((await problemOf(client.jsonPatch(CONFIG_MAPS, place, patch('0')))).kind, 'invalid')
-    assert.deepEqual((await client.jsonPatch<ConfigMap>(CONFIG_MAPS, place, patch('1'))).data, { a: '2' })
+    assert.equal((await problemOf(client.jsonPatch(CONFIG_MAPS, at, patch('0')))).kind, 'invalid')
+    assert.deepEqual((await client.jsonPatch<ConfigMap>(CONFIG_MAPS, at, patch('1'))).data, { a: '2' })
   })
 
   it('of a status leave the rest alone', async () => {
-    const namespace = await space()
-    const place = { namespace, name: 'x' }
-    await client.create(PODS, namespace, pod('x'))
+    const at = { namespace: 'default', name: 'status' }
+    await client.create(PODS, 'default', pod('status'))
     const patch = { spec: { activeDeadlineSeconds: 5 }, status: { phase: 'Failed' } }
     const changed = await client.mergePatch<
       KubeObject & { spec: { activeDeadlineSeconds?: number }; status: { phase: string } }
-    >(PODS, place, patch, {
+    >(PODS, at, patch, {
       subresource: 'status',
     })
     assert.deepEqual([changed.status.phase, changed.spec.activeDeadlineSeconds], ['Failed', undefined])
@@ -137,11 +138,11 @@ describe('changes', () => {
 
   it('by replacement of an old version are a conflict', async () => {
     const namespace = await space()
-    const place = { namespace, name: 'x' }
+    const at = { namespace, name: 'x' }
     const made = await client.create<ConfigMap>(CONFIG_MAPS, namespace, configMap('x'))
-    await client.replace(CONFIG_MAPS, place, { ...made, data: { a: '1' } })
+    await client.replace(CONFIG_MAPS, at, { ...made, data: { a: '1' } })
     assert.equal(
-      (await problemOf(client.replace(CONFIG_MAPS, place, { ...made, data: { a: '2' } }))).kind,
+      (await problemOf(client.replace(CONFIG_MAPS, at, { ...made, data: { a: '2' } }))).kind,
       'conflict',
     )
   })
@@ -150,14 +151,14 @@ describe('changes', () => {
 describe('removal', () => {
   it('by UID spares another object of the name', async () => {
     const namespace = await space()
-    const place = { namespace, name: 'x' }
+    const at = { namespace, name: 'x' }
     const first = await client.createBrief(CONFIG_MAPS, namespace, configMap('x'))
-    assert.equal(await client.remove(CONFIG_MAPS, place, { uid: first.uid }), 'accepted')
+    assert.equal(await client.remove(CONFIG_MAPS, at, { uid: first.uid }), 'accepted')
     const second = await client.createBrief(CONFIG_MAPS, namespace, configMap('x'))
-    assert.equal(await client.remove(CONFIG_MAPS, place, { uid: first.uid }), 'absent')
-    assert.equal((await client.get(CONFIG_MAPS, place)).metadata.uid, second.uid)
-    assert.equal(await client.remove(CONFIG_MAPS, place, { uid: second.uid }), 'accepted')
-    assert.equal(await client.remove(CONFIG_MAPS, place, { uid: second.uid }), 'absent')
+    assert.equal(await client.remove(CONFIG_MAPS, at, { uid: first.uid }), 'absent')
+    assert.equal((await client.get(CONFIG_MAPS, at)).metadata.uid, second.uid)
+    assert.equal(await client.remove(CONFIG_MAPS, at, { uid: second.uid }), 'accepted')
+    assert.equal(await client.remove(CONFIG_MAPS, at, { uid: second.uid }), 'absent')
   })
 
   it('of a version that is not there any more is a conflict', async () => {
@@ -186,7 +187,7 @@ describe('removal', () => {
     for (const name of ['a-1', 'a-2', 'a-3'])
       await client.create(CONFIG_MAPS, namespace, configMap(name, { finalizers: ['example.com/held'] }))
     await createMany(client, namespace, ['x-1', 'x-2', 'x-3', 'x-4', 'x-5'])
-    const removal = await client.removeAll(CONFIG_MAPS, { namespace, chunk: 2 })
+    const removal = await client.removeAll(CONFIG_MAPS, { namespace, fieldSelector: OURS, chunk: 2 })
     assert.deepEqual([removal.going, removal.standing], [3, 0])
     assert.equal((await existing(client, namespace)).size, 3)
     for (const name of ['a-1', 'a-2', 'a-3'])
@@ -197,7 +198,7 @@ describe('removal', () => {
   it('of many, asked for in the wrong form, is done and then refused: the reply is no evidence', async () => {
     const namespace = await space()
     await createMany(client, namespace, ['x-1', 'x-2'])
-    const pool = new Pool(api.url, { connect: { ca: api.ca } })
+    const pool = new Pool(place.url, { connect: { ca: place.ca } })
     const { statusCode, body } = await pool.request({
       path: `/api/v1/namespaces/${namespace}/configmaps`,
       method: 'DELETE',
@@ -224,7 +225,7 @@ describe('a list', () => {
     const seen = new Set<string>()
     const versions = new Set<string>()
     let pages = 0
-    for await (const page of client.pages(CONFIG_MAPS, { namespace })) {
+    for await (const page of client.pages(CONFIG_MAPS, { namespace, fieldSelector: OURS })) {
       assert.equal(page.restarted, false)
       assert.ok(page.items.length <= 250)
       for (const item of page.items) seen.add(item.metadata.uid)
@@ -257,9 +258,9 @@ describe('a list', () => {
       if (restarts > 0 || items.length > 2) continue
       // The list's moment is forgotten: it is in nobody's memory, and its history is gone.
       await client.remove(CONFIG_MAPS, { namespace, name: 'x-1' })
-      await api.stop()
-      await api.compact()
-      await api.start()
+      await place.stop()
+      await place.compact()
+      await place.start()
     }
     assert.deepEqual([restarts, items], [1, ['x-2', 'x-3', 'x-4']])
     await eventually(
