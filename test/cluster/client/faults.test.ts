@@ -11,7 +11,13 @@ import { inClusterIdentity } from '../../../src/kubernetes/in-cluster.ts'
 import { kubeconfigIdentity } from '../../../src/kubernetes/kubeconfig.ts'
 import { openClient } from '../../../src/kubernetes/open-client.ts'
 import { isProblem } from '../../../src/kubernetes/problem.ts'
-import { CONFIG_MAPS, NAMESPACES, type Resource, SECRETS } from '../../../src/kubernetes/resource.ts'
+import {
+  CONFIG_MAPS,
+  NAMESPACES,
+  type Resource,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+} from '../../../src/kubernetes/resource.ts'
 import { type Authority, authority, selfSigned } from '../../contracts/postgres/certificates.ts'
 import { configMap, eventually, existing, fixedIdentity, problemOf, startPlace } from './place.ts'
 import { startWire } from './wire.ts'
@@ -23,13 +29,6 @@ const place = await startPlace(home => {
 })
 const { client, folder, space } = place
 
-const SERVICE_ACCOUNTS: Resource = {
-  group: '',
-  version: 'v1',
-  plural: 'serviceaccounts',
-  kind: 'ServiceAccount',
-  namespaced: true,
-}
 const rbac = (plural: string, kind: string, namespaced: boolean): Resource => ({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
