@@ -85,8 +85,8 @@ export function appendSize({ events, rows }: Append): number {
 
 /** A mistake of the caller, which no database is asked about. */
 export function checkAppend(append: Append): void {
-  assert.ok(append.events.length > 0, 'an append carries at least one event')
-  assert.equal(append.rows.run.id, append.run, 'the row of an append is of its run')
+  if (append.events.length === 0) assert.fail('an append carries at least one event')
+  if (append.rows.run.id !== append.run) assert.fail('the row of an append is of its run')
 }
 
 /**
@@ -177,7 +177,8 @@ async function writeRuns(
       made.flatMap(({ rows }) => labelValues(rows.run)),
     )
     for (const { advance } of made)
-      if (advance !== undefined) assert.ok(await moveMark(trx, advance), 'the mark was looked at and locked')
+      if (advance !== undefined && !(await moveMark(trx, advance)))
+        assert.fail('the mark was looked at and locked')
   }
   await statements.updateRuns.run(
     trx,
