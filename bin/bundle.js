@@ -13,6 +13,13 @@ const besides = ['src/executors/process/launch.sh']
 const external = ['pg', /^node:/]
 /** Parts of Node that are there from its start, or cost next to nothing. */
 const cheap = ['events', 'fs', 'module', 'os', 'path', 'process', 'timers/promises', 'url', 'util']
+/** What is in a file of its own, so that nothing else brings it along. */
+const libraries = [
+  { name: 'schema', test: /node_modules\/zod|src\/spec\/schema/ },
+  { name: 'cel', test: /node_modules\/@marcbachmann/ },
+  { name: 'cron', test: /node_modules\/croner/ },
+  { name: 'yaml', test: /node_modules\/(?:js-)?yaml/ },
+]
 
 const rolldown = await bundler()
 if (rolldown === null) {
@@ -47,30 +54,40 @@ async function bundler() {
 
 /** CommonJS, as an `import` of Node's own modules evaluates every part of them that is otherwise loaded when used. */
 async function bundle(rolldown, folder) {
-  const made = await rolldown({ input: { main: join(root, 'src/cli/main.ts') }, cwd: root, platform: 'node', external })
+  const made = await rolldown({
+    input: { main: join(root, 'src/cli/main.ts') },
+    cwd: root,
+    platform: 'node',
+    external,
+  })
   const { output } = await made.write({
     dir: folder,
     format: 'cjs',
     comments: false,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
+    codeSplitting: { groups: libraries },
     plugins: [{ name: 'late-parts-of-node', renderChunk: code => whenUsed(code) }],
   })
   await made.close()
   return output.flatMap(chunk => (chunk.type === 'chunk' ? chunk.moduleIds : []))
 }
 
-/** Parts of Node that take milliseconds to load are asked for at their first use, which in most commands never comes. */
+/**
+ * Parts of Node that take milliseconds to load, and the other files of the bundle, are asked for when something of them
+ * is used, which for most of them is never. All of it may be loaded in any order: no module of ours does anything but
+ * say what it holds.
+ */
 function whenUsed(code) {
   const late = new Set()
-  const asking = /^let (node_\w+) = require\("node:([^"]+)"\);(?:\n\1 = (\w+\.__toESM)\(\1, 1\);)?$/gm
-  const asked = code.replace(asking, (lines, name, part, whole) => {
-    if (cheap.includes(part) && whole === undefined) return lines
+  const asking = /^(?:let|const) (\w+) = require\("(node:|\.\/)([^"]+)"\);(?:\n\1 = (\w+\.__toESM)\(\1, 1\);)?$/gm
+  const asked = code.replace(asking, (lines, name, from, part, whole) => {
+    if (part === 'rolldown-runtime.cjs' || (cheap.includes(part) && whole === undefined)) return lines
     late.add(name)
-    const loaded = whole === undefined ? `require("node:${part}")` : `${whole}(require("node:${part}"), 1)`
+    const loaded = whole === undefined ? `require("${from}${part}")` : `${whole}(require("${from}${part}"), 1)`
     return `let ${name}_part;\nconst ${name}_late = { get part() { return (${name}_part ??= ${loaded}); } };`
   })
-  return asked.replace(/\b(node_\w+)\./g, (use, name) => (late.has(name) ? `${name}_late.part.` : use))
+  return asked.replace(/\b(\w+)\./g, (use, name) => (late.has(name) ? `${name}_late.part.` : use))
 }
 
 /** Sources one by one; of a library its `package.json`, and npm's own note of what is installed. */

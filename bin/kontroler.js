@@ -26,7 +26,9 @@ if (major >= 24) {
   process.exit()
 } else if (existsSync(pinned)) {
   const { spawn } = require('node:child_process')
-  const child = spawn(pinned, [join(root, 'bin/kontroler.js'), ...process.argv.slice(2)], { stdio: 'inherit' })
+  const child = spawn(pinned, [join(root, 'bin/kontroler.js'), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  })
   // The terminal sends its signals to both; what is sent to this process alone is passed on.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => child.kill(name))
   child.on('exit', (code, signal) => {
