@@ -13,12 +13,14 @@ const besides = ['src/executors/process/launch.sh']
 const external = ['pg', /^node:/]
 /** Parts of Node that are there from its start, or cost next to nothing. */
 const cheap = ['events', 'fs', 'module', 'os', 'path', 'process', 'timers/promises', 'url', 'util']
-/** What is in a file of its own, so that nothing else brings it along. */
+/** What is in a file of its own: libraries that few commands need, and what many need together. */
 const libraries = [
   { name: 'schema', test: /node_modules\/zod|src\/spec\/schema/ },
   { name: 'cel', test: /node_modules\/@marcbachmann/ },
   { name: 'cron', test: /node_modules\/croner/ },
   { name: 'yaml', test: /node_modules\/(?:js-)?yaml/ },
+  { name: 'kysely', test: /node_modules\/kysely/ },
+  { name: 'base', test: /src\/(?:ports|archives|cli\/(?:exit|settings|version|local|print|values|show|interrupted|program-name|line|declare))|executors\/(?:process\/(?:processes|record)|error-code|stop-notes)|core\/(?:dag|limits|json|problem)/ },
 ]
 
 const rolldown = await bundler()
@@ -59,6 +61,7 @@ async function bundle(rolldown, folder) {
     cwd: root,
     platform: 'node',
     external,
+    preserveEntrySignatures: 'allow-extension',
   })
   const { output } = await made.write({
     dir: folder,
@@ -66,7 +69,7 @@ async function bundle(rolldown, folder) {
     comments: false,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
-    codeSplitting: { groups: libraries },
+    codeSplitting: { groups: libraries, includeDependenciesRecursively: false },
     plugins: [{ name: 'late-parts-of-node', renderChunk: code => whenUsed(code) }],
   })
   await made.close()
@@ -80,7 +83,7 @@ async function bundle(rolldown, folder) {
  */
 function whenUsed(code) {
   const late = new Set()
-  const asking = /^(?:let|const) (\w+) = require\("(node:|\.\/)([^"]+)"\);(?:\n\1 = (\w+\.__toESM)\(\1, 1\);)?$/gm
+  const asking = /^(?:let|const) (\w+) = require\("(node:|\.\/)([^"]+)"\);(?:\n\1 = ((?:\w+\.)?__toESM)\(\1, 1\);)?$/gm
   const asked = code.replace(asking, (lines, name, from, part, whole) => {
     if (part === 'rolldown-runtime.cjs' || (cheap.includes(part) && whole === undefined)) return lines
     late.add(name)
