@@ -31,7 +31,10 @@ export async function readManifest(
   options: { readonly namespace?: string; readonly recursive?: boolean } = {},
 ): Promise<Manifest> {
   const { inputs, problems } = await readFiles(files, {
-    stdin: process.stdin,
+    // Asked for only where it is read, as it takes as long to open as a file to check.
+    get stdin() {
+      return process.stdin
+    },
     recursive: options.recursive === true,
   })
   const namespace = options.namespace ?? 'default'
