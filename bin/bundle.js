@@ -20,7 +20,10 @@ const libraries = [
   { name: 'cron', test: /node_modules\/croner/ },
   { name: 'yaml', test: /node_modules\/(?:js-)?yaml/ },
   { name: 'kysely', test: /node_modules\/kysely/ },
-  { name: 'base', test: /src\/(?:ports|archives|cli\/(?:exit|settings|version|local|print|values|show|interrupted|program-name|line|declare))|executors\/(?:process\/(?:processes|record)|error-code|stop-notes)|core\/(?:dag|limits|json|problem)/ },
+  {
+    name: 'base',
+    test: /src\/(?:ports|archives|cli\/(?:exit|settings|version|local|print|values|show|interrupted|program-name|line|declare))|executors\/(?:process\/(?:processes|record)|error-code|stop-notes)|core\/(?:dag|limits|json|problem)/,
+  },
 ]
 
 const rolldown = await bundler()
@@ -70,7 +73,7 @@ async function bundle(rolldown, folder) {
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
     codeSplitting: { groups: libraries, includeDependenciesRecursively: false },
-    plugins: [{ name: 'late-parts-of-node', renderChunk: code => whenUsed(code) }],
+    plugins: [{ name: 'when-used', renderChunk: code => whenUsed(code) }],
   })
   await made.close()
   return output.flatMap(chunk => (chunk.type === 'chunk' ? chunk.moduleIds : []))
@@ -83,11 +86,13 @@ async function bundle(rolldown, folder) {
  */
 function whenUsed(code) {
   const late = new Set()
-  const asking = /^(?:let|const) (\w+) = require\("(node:|\.\/)([^"]+)"\);(?:\n\1 = ((?:\w+\.)?__toESM)\(\1, 1\);)?$/gm
+  const asking =
+    /^(?:let|const) (\w+) = require\("(node:|\.\/)([^"]+)"\);(?:\n\1 = ((?:\w+\.)?__toESM)\(\1, 1\);)?$/gm
   const asked = code.replace(asking, (lines, name, from, part, whole) => {
     if (part === 'rolldown-runtime.cjs' || (cheap.includes(part) && whole === undefined)) return lines
     late.add(name)
-    const loaded = whole === undefined ? `require("${from}${part}")` : `${whole}(require("${from}${part}"), 1)`
+    const loaded =
+      whole === undefined ? `require("${from}${part}")` : `${whole}(require("${from}${part}"), 1)`
     return `let ${name}_part;\nconst ${name}_late = { get part() { return (${name}_part ??= ${loaded}); } };`
   })
   return asked.replace(/\b(\w+)\./g, (use, name) => (late.has(name) ? `${name}_late.part.` : use))
