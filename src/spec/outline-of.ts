@@ -41,7 +41,7 @@ interface Check {
   readonly maximum?: number
 }
 
-const definitionOf = (schema: z.ZodType): Definition => schema._zod.def as unknown as Definition
+const definitionOf = (schema: z.ZodType): Definition => schema._zod.def
 
 function outlineOf(schema: z.ZodType, add: (schema: z.ZodType) => number): Outline {
   const definition = definitionOf(schema)

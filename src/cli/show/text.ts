@@ -140,16 +140,14 @@ export function ago(ms: number): string {
 export function textWidth(text: string): number {
   if (/^[\u0020-\u02ff]*$/.test(text) || NARROW.test(text)) return text.length
   let width = 0
-  for (const { segment } of segments(text)) width += isWide(segment) ? 2 : 1
+  for (const { segment } of segments(text)) width += WIDE.test(segment) ? 2 : 1
   return width
 }
 
 /** With what we draw ourselves, each of which is one narrow character. */
 const NARROW = /^[\u0020-\u02ff…✔✖⊘↷◼●◌↻⏸◔○→↳▸█░─-╿⠀-⣿]*$/
-const isWide = (segment: string): boolean =>
-  /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u.test(
-    segment,
-  )
+const WIDE =
+  /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u
 
 let segmenter: Intl.Segmenter | null = null
 /** Made when it is needed only: that takes as long as a whole short command. */

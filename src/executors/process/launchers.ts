@@ -46,7 +46,7 @@ export class Launchers {
     this.#place = place
   }
 
-  /** Starts one that waits for its first attempt. An engine that is still small does so faster, and beside other work. */
+  /** Starts one that waits for its first attempt: an engine that is still small does so faster, beside other work. */
   warm(): void {
     const worker = process.platform === 'linux' ? this.#open() : null
     if (worker !== null) this.#idle.push(worker)

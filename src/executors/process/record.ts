@@ -36,7 +36,7 @@ export const recordFile = (folder: string): string => join(folder, 'record')
 
 /** Reads what is known of an attempt. A torn last line counts as not written. */
 export function readRecord(folder: string): AttemptRecord {
-  // Asked first, as an exception takes longer than the question, and most attempts are looked at before they are claimed.
+  // Asked first: an exception takes longer, and every attempt is looked at before it is claimed.
   if (lstatSync(recordFile(folder), { throwIfNoEntry: false }) === undefined) return { kind: 'none' }
   let file: number
   try {
