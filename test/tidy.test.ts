@@ -39,7 +39,8 @@ test('rooms import only along the arrows', () => {
       const to = room(join(dirname(file), name))
       const allowed = ARROWS[from]
       // What lies beside `src`, such as package.json, is in no room.
-      if (to !== '' && allowed !== undefined && to !== from && !allowed.includes(to)) wrong.push(`${file} → ${name}`)
+      if (to !== '' && allowed !== undefined && to !== from && !allowed.includes(to))
+        wrong.push(`${file} → ${name}`)
     }
   }
   assert.deepEqual(wrong, [])
