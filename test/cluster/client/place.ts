@@ -24,7 +24,7 @@ export interface Place {
   /** As which user; another address than the server's own goes through a wire. */
   identity(user?: keyof typeof USERS, url?: string): Identity
   /** A new namespace. */
-  space(): Promise<string>
+  readonly space: () => Promise<string>
   /** Kills the API server; its database stays. */
   stop(): Promise<void>
   start(): Promise<void>
