@@ -184,10 +184,7 @@ export class PodAttempt {
     this.#host.logs(this, pod, true)
   }
 
-  #sayPending(
-    why: { reason: Extract<Observation, { kind: 'pending' }>['reason']; message: string },
-    at: number,
-  ): void {
+  #sayPending(why: Why, at: number): void {
     const said = `${why.reason} ${why.message}`
     if (this.#said === said || this.#said === 'running') return
     this.#said = said
