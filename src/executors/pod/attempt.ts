@@ -2,7 +2,8 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Outcome } from '../../core/run/events.ts'
 import type { AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
 import { ApiProblem, isProblem } from '../../kubernetes/problem.ts'
-import { deletedOutcome, lookAt, lostOutcome, neverStarted, refusedCreate, startError } from './outcome.ts'
+import { deletedOutcome, lookAt, lostOutcome, neverStarted, startError } from './outcome.ts'
+import { refusedCreate, type Why } from './pending.ts'
 import { isTombstone } from './names.ts'
 import type { Pod } from './pod.ts'
 import { type Cluster, placeOf } from './cluster.ts'
@@ -128,7 +129,7 @@ export class PodAttempt {
 
   async #lookUntilQuiet(): Promise<void> {
     // Nothing is reported inside the call that causes it.
-    await null
+    await Promise.resolve()
     while (this.#again && !this.#closed) {
       this.#again = false
       try {
@@ -168,7 +169,11 @@ export class PodAttempt {
     if (look.kind === 'ended') return this.#end(look.outcome, look.at, pod)
     if (this.#gone) return this.#end(deletedOutcome(pod, this.#graceMs !== null), now, pod)
     if (look.kind === 'running') this.#sayRunning(pod, look.at)
-    else if (look.why !== null) this.#sayPending(look.why, now)
+    else {
+      if (look.giveUp !== null && look.giveUp.at <= now) return this.#end(look.giveUp.outcome, now, pod)
+      if (look.why !== null) this.#sayPending(look.why, now)
+      if (look.giveUp !== null) this.#lookIn(look.giveUp.at - now)
+    }
     if (this.#graceMs !== null) await this.#stop(pod, this.#graceMs)
   }
 
@@ -179,7 +184,10 @@ export class PodAttempt {
     this.#host.logs(this, pod, true)
   }
 
-  #sayPending(why: { reason: Extract<Observation, { kind: 'pending' }>['reason']; message: string }, at: number): void {
+  #sayPending(
+    why: { reason: Extract<Observation, { kind: 'pending' }>['reason']; message: string },
+    at: number,
+  ): void {
     const said = `${why.reason} ${why.message}`
     if (this.#said === said || this.#said === 'running') return
     this.#said = said

@@ -4,7 +4,15 @@ import { CONFIG_MAPS, PODS, VOLUME_CLAIMS } from '../../kubernetes/resource.ts'
 import type { AttemptSpec, Intended } from '../../ports/executor.ts'
 import { podBody, scriptMap, tombstone, workspaceClaim } from './body.ts'
 import type { Fences } from './fences.ts'
-import { FINALIZER, installationSelector, isPodOf, type PodPlace, podName, runLabel, workspaceName } from './names.ts'
+import {
+  FINALIZER,
+  installationSelector,
+  isPodOf,
+  type PodPlace,
+  podName,
+  runSelector,
+  workspaceName,
+} from './names.ts'
 import type { Pod } from './pod.ts'
 
 export interface ClusterOptions {
@@ -127,7 +135,7 @@ export class Cluster {
   /** Removes the claim behind a run's workspace: only ever the one that was made here, known by its labels. */
   async removeWorkspace(run: string, namespaces: readonly (string | undefined)[]): Promise<void> {
     const { client, installation } = this.#options
-    const labelSelector = `${installationSelector(installation)},${runLabel(run)}`
+    const labelSelector = `${installationSelector(installation)},${runSelector(run)}`
     for (const namespace of namespaces) {
       const { items } = await client.list(
         VOLUME_CLAIMS,

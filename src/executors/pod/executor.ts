@@ -5,7 +5,14 @@ import type { ApiProblem } from '../../kubernetes/problem.ts'
 import { type Reflector, startReflector } from '../../kubernetes/reflector.ts'
 import { PODS } from '../../kubernetes/resource.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AttemptRef, AttemptSpec, Executor, Intended, Observation, Observe } from '../../ports/executor.ts'
+import type {
+  AttemptRef,
+  AttemptSpec,
+  Executor,
+  Intended,
+  Observation,
+  Observe,
+} from '../../ports/executor.ts'
 import { mayBeSentAgain, PodAttempt } from './attempt.ts'
 import { Cluster, placeOf } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
@@ -71,7 +78,12 @@ class PodExecutor implements Executor {
       ofPods: () => this.#sweeper?.fences() ?? new Map(),
       trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
-    this.#cluster = new Cluster({ client, installation, fences: this.#fences, stopGraceMs: options.stopGraceMs })
+    this.#cluster = new Cluster({
+      client,
+      installation,
+      fences: this.#fences,
+      stopGraceMs: options.stopGraceMs,
+    })
     this.#reflectors = []
   }
 
@@ -216,7 +228,11 @@ class PodExecutor implements Executor {
     const { clock, trouble } = this.#options
     if (problem !== null && this.#awaySince === null) {
       this.#awaySince = clock.now()
-      trouble?.('CLUSTER_AWAY', `the cluster does not do what it is asked: ${problem.message}; runs go on by themselves`, null)
+      trouble?.(
+        'CLUSTER_AWAY',
+        `the cluster does not do what it is asked: ${problem.message}; runs go on by themselves`,
+        null,
+      )
     } else if (problem === null && this.#awaySince !== null) {
       const seconds = Math.round((clock.now() - this.#awaySince) / 1000)
       this.#awaySince = null

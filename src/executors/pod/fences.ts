@@ -3,7 +3,7 @@ import type { Client } from '../../kubernetes/client.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
 import { CONFIG_MAPS, PODS } from '../../kubernetes/resource.ts'
 import type { Clock } from '../../ports/clock.ts'
-import { fenceLabels, fenceName, fenceOfLabels, installationSelector } from './names.ts'
+import { fenceLabels, fenceName, fenceOfLabels, installationSelector, KEYS } from './names.ts'
 
 export interface FenceLimits {
   /** Attempts that mount one fence. Each finished one keeps its pod, as a tombstone, until the fence is closed. */
@@ -225,4 +225,4 @@ export class Fences {
   }
 }
 
-const FENCE_ONLY = 'kontroler.greedykomodo/fence'
+const FENCE_ONLY = KEYS.fence

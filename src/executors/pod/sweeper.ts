@@ -62,7 +62,8 @@ export class Sweeper {
   holds(fence: string): boolean {
     for (const reflector of this.#options.reflectors)
       for (const { kept, uid } of reflector.known())
-        if (kept.fence === fence && kept.ref !== null && kept.state === 'over' && !this.#done.has(uid)) return true
+        if (kept.fence === fence && kept.ref !== null && kept.state === 'over' && !this.#done.has(uid))
+          return true
     return false
   }
 
@@ -87,7 +88,7 @@ export class Sweeper {
   async look(): Promise<void> {
     const { clock, isMine, reflectors } = this.#options
     for (const reflector of reflectors) {
-      for (const { kept, namespace, name, uid } of [...reflector.known()]) {
+      for (const { kept, namespace, name, uid } of reflector.known()) {
         const { ref } = kept
         if (ref === null || isMine(ref) || this.#closed) continue
         if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid })
