@@ -39,7 +39,10 @@ export const REASONS = {
     'waits for what its container is made of: {text}',
     'create the Secret or ConfigMap that is named',
   ],
-  QUOTA_EXCEEDED: ['waits for room in the quota of its namespace: {text}', 'wait, or raise the ResourceQuota'],
+  QUOTA_EXCEEDED: [
+    'waits for room in the quota of its namespace: {text}',
+    'wait, or raise the ResourceQuota',
+  ],
   RUNNING: ['is running: {text}', 'kontroler logs -f {id} --task {task}'],
   STOPPING: ['is being stopped: {text}', 'nothing to do: it is killed when its time is up'],
   // succeeded
@@ -70,7 +73,10 @@ export const REASONS = {
   POD_DELETED: ['lost its pod, which somebody deleted: {text}', 'find out who, then kontroler retry {id}'],
   NODE_LOST: ['was on a node that is gone: {text}', 'kontroler retry {id}'],
   INIT_FAILED: ['did not get past its init containers: {text}', 'kontroler logs {id} --task {task}'],
-  POLICY_DENIED: ['is not allowed by a policy of the cluster: {text}', 'change podTemplate, or set podSecurity'],
+  POLICY_DENIED: [
+    'is not allowed by a policy of the cluster: {text}',
+    'change podTemplate, or set podSecurity',
+  ],
   IMAGE_ERROR: ['could not get its image: {text}', 'check the image name and the registry'],
   SECRET_MISSING: [
     'needs a Secret that is not there: {text}',
