@@ -7,8 +7,8 @@ import { type Fields, fieldsOf, listOf } from './template.ts'
  * namespace enforces nothing.
  */
 export function restrictedProblem(pod: Fields): string | null {
-  const said = broken(pod)
-  return said === null ? null : `podSecurity is restricted, and ${said}`
+  const what = broken(pod)
+  return what === null ? null : `podSecurity is restricted, and ${what}`
 }
 
 function broken(pod: Fields): string | null {
@@ -17,18 +17,17 @@ function broken(pod: Fields): string | null {
     if (pod[field] === true) return `podTemplate.${field} shares what is the node's`
   for (const volume of listOf(pod['volumes']).map(fieldsOf)) {
     const kind = Object.keys(volume).find(key => key !== 'name')
-    if (kind !== undefined && !VOLUMES.has(kind))
-      return `volume ${JSON.stringify(volume['name'])} is of kind ${kind}`
+    if (kind !== undefined && !VOLUMES.has(kind)) return `volume ${said(volume['name'])} is of kind ${kind}`
   }
   const security = fieldsOf(pod['securityContext'])
   for (const { name } of listOf(security['sysctls']).map(fieldsOf))
-    if (typeof name !== 'string' || !SYSCTLS.has(name)) return `the sysctl ${String(name)} is not a safe one`
+    if (typeof name !== 'string' || !SYSCTLS.has(name)) return `the sysctl ${said(name)} is not a safe one`
   const ofPod = sharedProblem(security, isWindows)
   if (ofPod !== null) return `podTemplate.securityContext ${ofPod}`
   for (const list of ['initContainers', 'containers'])
     for (const container of listOf(pod[list]).map(fieldsOf)) {
       const problem = containerProblem(container, security, isWindows)
-      if (problem !== null) return `container ${String(container['name'])} ${problem}`
+      if (problem !== null) return `container ${said(container['name'])} ${problem}`
     }
   return null
 }
@@ -51,7 +50,7 @@ function linuxProblem(own: Fields, pod: Fields): string | null {
   const capabilities = fieldsOf(own['capabilities'])
   if (!listOf(capabilities['drop']).includes('ALL')) return 'does not drop the capability ALL'
   const added = listOf(capabilities['add']).find(name => name !== 'NET_BIND_SERVICE')
-  if (added !== undefined) return `adds the capability ${String(added)}`
+  if (added !== undefined) return `adds the capability ${said(added)}`
   const seccomp = fieldsOf(own['seccompProfile'] ?? pod['seccompProfile'])['type']
   if (seccomp !== 'RuntimeDefault' && seccomp !== 'Localhost') return 'has no seccomp profile'
   return null
@@ -86,6 +85,8 @@ function namesHost(container: Fields): boolean {
     .flatMap(handler => [handler['httpGet'], handler['tcpSocket']])
     .some(action => isGiven(fieldsOf(action)['host']))
 }
+
+const said = (value: Json | undefined): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 const isGiven = (value: Json | undefined): boolean => value !== undefined && value !== null && value !== ''
 
