@@ -2,10 +2,11 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Outcome } from '../../core/run/events.ts'
 import type { AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
 import { ApiProblem, isProblem } from '../../kubernetes/problem.ts'
-import { deletedOutcome, lookAt, lostOutcome, neverStarted, startError } from './outcome.ts'
+import { deletedOutcome, lookAt, lostOutcome, neverStarted, refusal, startError } from './outcome.ts'
 import { refusedCreate, type Why } from './pending.ts'
 import { isTombstone } from './names.ts'
 import type { Pod } from './pod.ts'
+import { podProblem } from './problem.ts'
 import { type Cluster, placeOf } from './cluster.ts'
 
 /** What an attempt needs of the executor that looks after it. */
@@ -214,6 +215,8 @@ export class PodAttempt {
   }
 
   async #create(spec: AttemptSpec): Promise<void> {
+    const problem = podProblem(spec)
+    if (problem !== null) return this.#end(refusal(problem), this.#host.clock.now(), null)
     const made = await this.#host.cluster.create(spec).catch((error: unknown) => {
       if (!isProblem(error)) throw error
       return error

@@ -1,17 +1,20 @@
 import type { Json } from '../../core/json.ts'
 import type { AttemptSpec, Intended } from '../../ports/executor.ts'
 import {
+  attemptId,
+  attemptLabels,
   containerName,
   FINALIZER,
   fenceLabels,
   fenceName,
   GATE,
   KEYS,
+  labelValue,
   podName,
   scriptName,
   workspaceName,
 } from './names.ts'
-import { hardened, hardenedPod } from './security.ts'
+import { hardened, hardenedPod, isForWindows } from './security.ts'
 import { type Fields, fieldsOf, listOf, merged, splitTemplate } from './template.ts'
 
 /** Where an attempt's files are in its pod. */
@@ -24,8 +27,8 @@ export const INSIDE = {
   workspace: '/workspace',
 } as const
 
-/** Names of volumes that a template cannot use. */
-export const OWN_VOLUMES = { own: 'kontroler', workspace: 'kontroler-workspace' } as const
+/** Names of the engine's volumes; `workspace` is upstream's, and any container of the pod may mount it. */
+export const OWN_VOLUMES = { own: 'kontroler', workspace: 'workspace' } as const
 
 /** What is the same for all pods of an executor, and the fence of this one. */
 export interface Surroundings {
@@ -43,37 +46,35 @@ export interface NewObject {
 
 /**
  * The pod of an attempt: a safe default, the template merged over it, and over both what the engine itself needs
- * (`docs/reference/pods.md`). Pure, so that a test can see all of it.
+ * (`docs/reference/pods.md`). Pure, so that a test can see all of it. A template that asks for what cannot be is told
+ * by `podProblem`.
  */
 export function podBody(spec: AttemptSpec, surroundings: Surroundings): NewObject {
   const { pod, container, metadata, sidecars, initContainers } = splitTemplate(spec)
-  const security = spec.pod.security
-  const volumes = [...ownVolumes(spec, surroundings), ...listOf(pod['volumes'])]
+  const { security, startGuarantee, evidence } = spec.pod
+  const safe = (one: Fields): Fields => (isForWindows(spec) ? one : hardened(one, security))
+  const base: Fields = {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: surroundings.stopGraceSeconds,
+    ...(isForWindows(spec) ? {} : { securityContext: hardenedPod(security, spec.workspace) }),
+  }
+  const gates = startGuarantee === 'strict' ? [{ name: GATE }] : []
+  const schedulingGates = [...gates, ...listOf(pod['schedulingGates'])]
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       ...metadataOf(spec, surroundings, metadata),
-      ...(spec.pod.evidence === 'finalizer' ? { finalizers: [FINALIZER] } : {}),
+      ...(evidence === 'finalizer' ? { finalizers: [FINALIZER] } : {}),
     },
     spec: {
-      automountServiceAccountToken: false,
-      enableServiceLinks: false,
-      terminationGracePeriodSeconds: surroundings.stopGraceSeconds,
-      ...pod,
-      securityContext: merged(hardenedPod(security), fieldsOf(pod['securityContext'])),
+      ...merged(base, pod),
       restartPolicy: 'Never',
-      ...(spec.pod.startGuarantee === 'strict'
-        ? { schedulingGates: [...listOf(pod['schedulingGates']), { name: GATE }] }
-        : {}),
-      volumes,
-      ...(initContainers.length === 0
-        ? {}
-        : { initContainers: initContainers.map(one => hardened(one, security)) }),
-      containers: [
-        hardened(taskContainer(spec, container), security),
-        ...sidecars.map(one => hardened(one, security)),
-      ],
+      ...(schedulingGates.length === 0 ? {} : { schedulingGates }),
+      volumes: [...ownVolumes(spec, surroundings), ...listOf(pod['volumes'])],
+      ...(initContainers.length === 0 ? {} : { initContainers: initContainers.map(safe) }),
+      containers: [safe(taskContainer(spec, container)), ...sidecars.map(safe)],
     },
   }
 }
@@ -89,7 +90,7 @@ export function tombstone(ref: Intended, surroundings: Omit<Surroundings, 'stopG
       schedulingGates: [{ name: GATE }],
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
-      securityContext: hardenedPod('restricted'),
+      securityContext: hardenedPod('restricted', false),
       containers: [
         hardened({ name: containerName(ref.task), image: 'kontroler.invalid/never-starts' }, 'restricted'),
       ],
@@ -105,16 +106,22 @@ export const scriptMap = (script: string, installation: string): NewObject => ({
   data: { script },
 })
 
-const DEFAULT_CLAIM: Json = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
+const DEFAULT_CLAIM: Fields = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
 
 export const workspaceClaim = (spec: AttemptSpec, installation: string): NewObject => ({
   apiVersion: 'v1',
   kind: 'PersistentVolumeClaim',
   metadata: {
     name: workspaceName(spec.run),
-    labels: { [KEYS.installation]: installation, [KEYS.run]: spec.run, ...dagLabel(spec.dag) },
+    labels: {
+      [KEYS.installation]: installation,
+      [KEYS.managedBy]: 'kontroler',
+      [KEYS.run]: labelValue(spec.run),
+      [KEYS.runName]: labelValue(spec.runName),
+      [KEYS.dag]: labelValue(spec.dag),
+    },
   },
-  spec: spec.pod.workspaceClaim ?? DEFAULT_CLAIM,
+  spec: merged(DEFAULT_CLAIM, fieldsOf(spec.pod.workspaceClaim)),
 })
 
 interface Metadata {
@@ -135,22 +142,21 @@ function metadataOf(
     labels: {
       ...fieldsOf(template['labels']),
       ...fenceLabels(installation, fence),
-      [KEYS.run]: ref.run,
-      ...('dag' in ref ? dagLabel(ref.dag) : {}),
+      ...attemptLabels(ref),
     },
     annotations: {
       ...fieldsOf(template['annotations']),
-      [KEYS.attempt]: `${ref.run}/${ref.task}/${ref.attempt}`,
+      [KEYS.attempt]: attemptId(ref),
       [KEYS.container]: containerName(ref.task),
       ...(outputs.length === 0 ? {} : { [KEYS.outputs]: JSON.stringify(outputs) }),
     },
   }
 }
 
-/** A DAG's name may be longer than a label's value. */
-const dagLabel = (dag: string): Readonly<Record<string, string>> =>
-  dag.length <= 63 ? { [KEYS.dag]: dag } : {}
-
+/**
+ * Fence and script in one volume. A kubelet starts no container of a pod, be it an init container or one that somebody
+ * injected, before every volume that any of them mounts is there; so it is enough that the task's own mounts it.
+ */
 function ownVolumes(spec: AttemptSpec, { installation, fence }: Surroundings): readonly Json[] {
   const sources: Json[] = [{ configMap: { name: fenceName(installation, fence) } }]
   if (spec.work.script !== null)
@@ -166,21 +172,33 @@ function ownVolumes(spec: AttemptSpec, { installation, fence }: Surroundings): r
   return own
 }
 
+/** Fields of the task's container that are put together here. */
+const NOT_OF_TEMPLATE: Fields = {
+  name: null,
+  image: null,
+  command: null,
+  args: null,
+  resources: null,
+  env: null,
+  volumeMounts: null,
+}
+
+/** The task's own words win over the template's, and the engine's over both. */
 function taskContainer(spec: AttemptSpec, template: Fields): Fields {
   const { work } = spec
   const mounts: Json[] = [{ name: OWN_VOLUMES.own, mountPath: INSIDE.own, readOnly: true }]
   if (spec.workspace) mounts.push({ name: OWN_VOLUMES.workspace, mountPath: INSIDE.workspace })
   const resources = merged(fieldsOf(template['resources']), fieldsOf(work.resources))
   return {
-    ...template,
     name: containerName(spec.task),
     image: work.image,
     ...commandOf(spec),
-    env: environmentOf(spec, listOf(template['env'])),
+    ...merged(template, NOT_OF_TEMPLATE),
     ...(Object.keys(resources).length === 0 ? {} : { resources }),
+    env: environmentOf(spec, listOf(template['env'])),
     volumeMounts: [...mounts, ...listOf(template['volumeMounts'])],
     terminationMessagePath: INSIDE.output,
-    terminationMessagePolicy: 'File',
+    terminationMessagePolicy: template['terminationMessagePolicy'] ?? 'File',
   }
 }
 
@@ -195,25 +213,27 @@ function commandOf({ work }: AttemptSpec): Fields {
   }
 }
 
-/** Variables of the template first, so that the task's own win; each name once, as a Kubernetes list wants it. */
+/**
+ * Each name once. Variables of the template come last, so that in Kubernetes style they can name the task's; one that
+ * the task has as well is the task's.
+ */
 function environmentOf(spec: AttemptSpec, template: readonly Json[]): readonly Json[] {
   const all = new Map<string, Json>()
-  for (const given of template) {
-    const { name } = fieldsOf(given)
-    if (typeof name === 'string') all.set(name, given)
-  }
-  const text = (name: string, value: string): void => {
+  const set = (name: string, entry: Fields): void => {
     all.delete(name)
-    all.set(name, { name, value: verbatim(value) })
+    all.set(name, { name, ...entry })
   }
+  const text = (name: string, value: string): void => set(name, { value: verbatim(value) })
   for (const { name, value } of spec.env) text(name, value)
-  for (const { name, source } of spec.references) {
-    all.delete(name)
-    all.set(name, { name, valueFrom: referenceOf(source) })
-  }
-  text('KONTROLER_ATTEMPT_ID', `${spec.run}/${spec.task}/${spec.attempt}`)
+  for (const { name, source } of spec.references) set(name, { valueFrom: referenceOf(source) })
+  text('KONTROLER_ATTEMPT_ID', attemptId(spec))
   text('KONTROLER_OUTPUT', INSIDE.output)
   if (spec.workspace) text('KONTROLER_WORKSPACE', INSIDE.workspace)
+  const own = new Set(all.keys())
+  for (const given of template) {
+    const { name, ...entry } = fieldsOf(given)
+    if (typeof name === 'string' && !own.has(name)) set(name, entry)
+  }
   return [...all.values()]
 }
 

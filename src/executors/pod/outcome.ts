@@ -56,6 +56,7 @@ export const neverStarted: Outcome = outcome(
   'was stopped before it was started',
 )
 export const lostOutcome = (message: string): Outcome => outcome('lost', 'LOST', null, message)
+export const refusal = (message: string): Outcome => outcome('configError', 'CONFIG_ERROR', null, message)
 export const startError = (message: string): Outcome => outcome('startError', 'START_ERROR', null, message)
 
 function exited(pod: Pod, ended: Terminated, stopAsked: boolean): Outcome {

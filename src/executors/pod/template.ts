@@ -18,23 +18,26 @@ const OF_CONTAINER: ReadonlySet<string> = new Set([
   'livenessProbe',
   'readinessProbe',
   'startupProbe',
-])
-
-/** Fields that are somebody else's: of the engine, or of nobody when a pod is made. */
-const LEFT_OUT: ReadonlySet<string> = new Set([
-  'metadata',
-  'containers',
-  'initContainers',
-  'containerSecurityContext',
-  'activeDeadlineSeconds',
-  'ephemeralContainers',
-  'restartPolicy',
   'terminationMessagePath',
   'terminationMessagePolicy',
 ])
 
+/** Fields that are taken apart here, or that are the engine's; see `templateProblem`. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'metadata',
+  'containers',
+  'initContainers',
+  'ephemeralContainers',
+  'containerSecurityContext',
+  'restartPolicy',
+  // The engine keeps the time, from when the task runs; a pod's deadline is how it stops one.
+  'activeDeadlineSeconds',
+])
+
 export interface SplitTemplate {
+  /** Fields of the pod's spec. */
   readonly pod: Fields
+  /** Fields of the task's container. */
   readonly container: Fields
   readonly metadata: Fields
   readonly sidecars: readonly Fields[]
@@ -47,16 +50,17 @@ export interface SplitTemplate {
  */
 export function splitTemplate(spec: AttemptSpec): SplitTemplate {
   const template = fieldsOf(spec.work.podTemplate)
-  const entries = Object.entries(template).filter(([, value]) => value !== null)
-  const pod = entries.filter(([field]) => !OF_CONTAINER.has(field) && !LEFT_OUT.has(field))
-  const flat = Object.fromEntries(entries.filter(([field]) => OF_CONTAINER.has(field)))
-  const security = fieldsOf(template['containerSecurityContext'])
-  const containers = listOf(template['containers']).map(fieldsOf)
+  const entries = Object.entries(template)
+  const security = template['containerSecurityContext']
+  let container: Fields = {
+    ...Object.fromEntries(entries.filter(([field]) => OF_CONTAINER.has(field))),
+    ...(security === undefined ? {} : { securityContext: security }),
+  }
   const own = containerName(spec.task)
-  let container = Object.keys(security).length === 0 ? flat : { ...flat, securityContext: security }
+  const containers = listOf(template['containers']).map(fieldsOf)
   for (const one of containers) if (one['name'] === own) container = merged(container, one)
   return {
-    pod: Object.fromEntries(pod),
+    pod: Object.fromEntries(entries.filter(([field]) => !OF_CONTAINER.has(field) && !LEFT_OUT.has(field))),
     container,
     metadata: fieldsOf(template['metadata']),
     sidecars: containers.filter(one => one['name'] !== own),
@@ -65,39 +69,50 @@ export function splitTemplate(spec: AttemptSpec): SplitTemplate {
 }
 
 /**
- * `over` laid upon `under`, maps by key. Lists of things with names (or mount paths) are merged by these, as the
- * strategic merge of Kubernetes does; other lists and single values are replaced.
+ * `over` laid upon `under`: maps key by key, lists of things that have a name by that name, as the strategic merge of
+ * Kubernetes does; every other value is replaced, and `null` takes away what was there.
+ *
+ * @example merged({ a: { b: 1, c: 2 } }, { a: { b: 3, c: null } }) → { a: { b: 3 } }
  */
 export function merged(under: Fields, over: Fields): Fields {
-  const result: Record<string, Json> = { ...under }
+  const result = new Map(Object.entries(under))
   for (const [field, value] of Object.entries(over)) {
-    const below = result[field]
-    if (isFields(below) && isFields(value)) result[field] = merged(below, value)
-    else if (Array.isArray(below) && Array.isArray(value)) result[field] = mergedLists(field, below, value)
-    else if (value !== null) result[field] = value
+    const below = result.get(field)
+    if (value === null) result.delete(field)
+    else if (Array.isArray(value)) result.set(field, mergedLists(field, listOf(below), value))
+    else if (isFields(value)) result.set(field, merged(fieldsOf(below), value))
+    else result.set(field, value)
   }
-  return result
+  return Object.fromEntries(result)
 }
 
-/** Which field of its entries tells one from the other, for lists that are merged. */
+/** Which field tells the entries of a list apart, for lists that are merged. */
 const KEY_OF: Readonly<Record<string, string>> = {
+  containers: 'name',
   env: 'name',
   volumes: 'name',
   volumeMounts: 'mountPath',
   volumeDevices: 'devicePath',
   ports: 'containerPort',
+  imagePullSecrets: 'name',
+  hostAliases: 'ip',
+  schedulingGates: 'name',
+  resourceClaims: 'name',
 }
 
 function mergedLists(field: string, under: readonly Json[], over: readonly Json[]): Json {
   const key = KEY_OF[field]
-  if (key === undefined) return [...over]
+  if (key === undefined || under.length === 0) return over
   const all = new Map<Json | undefined, Json>()
-  for (const entry of [...under, ...over]) {
+  for (const entry of under) all.set(fieldsOf(entry)[key], entry)
+  const fresh: Json[] = []
+  for (const entry of over) {
     const name = fieldsOf(entry)[key]
     const below = all.get(name)
-    all.set(name, below === undefined ? entry : merged(fieldsOf(below), fieldsOf(entry)))
+    if (below === undefined) fresh.push(entry)
+    else all.set(name, below === entry ? entry : merged(fieldsOf(below), fieldsOf(entry)))
   }
-  return [...all.values()]
+  return [...all.values(), ...fresh]
 }
 
 const isFields = (value: Json | undefined): value is Fields =>
