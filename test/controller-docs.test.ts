@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { type Setting, SETTINGS } from '../src/config/settings.ts'
+
+const update = process.env['UPDATE'] === '1'
+
+function holds(file: string, text: string): void {
+  if (update) writeFileSync(file, text)
+  assert.equal(existsSync(file) ? readFileSync(file, 'utf8') : '', text, `${file} is stale: npm run generate`)
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|')
+const rows = (cells: readonly (readonly string[])[]): string =>
+  cells.map(row => `| ${row.map(cell).join(' | ')} |`).join('\n')
+
+test('the page of settings is that of the table', () => {
+  const settings = Object.entries(SETTINGS as Readonly<Record<string, Setting<unknown, unknown>>>)
+  holds(
+    'docs/reference/configuration.md',
+    `# Configuration of the controller
+
+The controller is told what to do by environment variables and by an optional YAML file, \`--config FILE\`. A variable wins over the file; one that is set to nothing counts as not set. A dot in a key is a level in the file:
+
+\`\`\`yaml
+namespaces: [team-a, team-b]
+logs:
+  kind: s3
+  s3:
+    bucket: task-logs
+\`\`\`
+
+The Helm chart writes this file from its values ([installing](../guide/install.md)). All mistakes are told at once, each with its key and place, and the controller does not start.
+
+${rows([
+  ['key', 'variable', 'must be', 'default', 'meaning'],
+  ['---', '---', '---', '---', '---'],
+  ...settings.map(([key, { env, type, default: value, shown, meaning }]) => [
+    `\`${key}\``,
+    `\`${env}\``,
+    type.allowed,
+    shown ?? (value === null ? 'none' : `\`${String(value)}\``),
+    meaning,
+  ]),
+])}
+
+Not settings of Kontroler, and heeded: \`KUBERNETES_SERVICE_HOST\` and \`KUBERNETES_SERVICE_PORT\`, which Kubernetes sets in every container; and with logs in S3 what the [AWS credential chain](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html) reads, such as \`AWS_ACCESS_KEY_ID\` and \`AWS_ROLE_ARN\`.
+`,
+  )
+})
