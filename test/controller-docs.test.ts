@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Setting, SETTINGS } from '../src/config/settings.ts'
+import { type MetricRow, METRICS, METRICS_GONE } from '../src/controller/metric-table.ts'
 
 const update = process.env['UPDATE'] === '1'
 
@@ -45,6 +46,34 @@ ${rows([
 ])}
 
 Not settings of Kontroler, and heeded: \`KUBERNETES_SERVICE_HOST\` and \`KUBERNETES_SERVICE_PORT\`, which Kubernetes sets in every container; and with logs in S3 what the [AWS credential chain](https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html) reads, such as \`AWS_ACCESS_KEY_ID\` and \`AWS_ROLE_ARN\`.
+`,
+  )
+})
+
+test('the page of metrics is that of the table', () => {
+  const metrics = Object.entries(METRICS as Readonly<Record<string, MetricRow>>)
+  holds(
+    'docs/reference/metrics.md',
+    `# Metrics
+
+The controller serves metrics for Prometheus at \`/metrics\`, port 8080, beside \`/livez\` and \`/readyz\`. The Helm chart brings a ServiceMonitor and a Grafana dashboard ([installing](../guide/install.md)). With them come the usual ones of the process and of Node (\`process_*\`, \`nodejs_*\`).
+
+Names marked † are those of earlier versions of Kontroler, with the same meaning. Series by task are limited to 5,000 tasks and those by DAG to 5,000 DAGs; what comes later counts under the name \`_other\`.
+
+${rows([
+  ['metric', 'type', 'labels', 'meaning'],
+  ['---', '---', '---', '---'],
+  ...metrics.map(([name, { type, labels, help, kept }]) => [
+    `\`${name}\`${kept === true ? ' †' : ''}`,
+    type,
+    labels.map(label => `\`${label}\``).join(', '),
+    help,
+  ]),
+])}
+
+## Not there any more
+
+${rows([['name', 'instead'], ['---', '---'], ...Object.entries(METRICS_GONE).map(([name, why]) => [`\`${name}\``, why])])}
 `,
   )
 })
