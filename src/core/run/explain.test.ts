@@ -27,7 +27,7 @@ const TOLD: Readonly<Partial<Record<ReasonCode, readonly [OutcomeKind, message: 
     NOT_EXECUTABLE: ['configError', './x.sh', 'a names a file that cannot be executed: ./x.sh'],
     CONFIG_ERROR: ['configError', 'bad mount', 'a could not be set up: bad mount'],
     OUTPUT_INVALID: ['configError', 'line 3', 'a wrote outputs that were not understood: line 3'],
-    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs of more than 4095 bytes'],
+    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs that are too large'],
     LOST: ['lost', 'the machine restarted', 'a has an unknown outcome: the machine restarted'],
     START_ERROR: ['startError', 'no pid', 'a could not be started: no pid'],
   }
