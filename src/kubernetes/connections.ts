@@ -1,6 +1,7 @@
 import { type Dispatcher, Pool, ProxyAgent } from 'undici'
 import type { Access, Identity, Tls } from './identity.ts'
 import { CLIENT_LIMITS } from './limits.ts'
+import { ApiProblem } from './problem.ts'
 
 /** A way to the server, for one request. */
 export interface Way {
@@ -30,6 +31,7 @@ export function createConnections(identity: Identity, inFlightMax: number): Conn
   const prefix = address.pathname.replace(/\/+$/, '')
   const retired = new Map<Pair, Promise<void>>()
   let current: Pair | null = null
+  let closed = false
 
   const open = (tls: Tls): Pair => ({
     tls,
@@ -47,6 +49,7 @@ export function createConnections(identity: Identity, inFlightMax: number): Conn
 
   return {
     async way(use) {
+      if (closed) throw new ApiProblem({ kind: 'aborted', effect: 'none', message: 'the client is closed' })
       const access = await identity.access()
       if (current === null || current.tls !== access.tls) {
         if (current !== null) retire(current)
@@ -55,6 +58,7 @@ export function createConnections(identity: Identity, inFlightMax: number): Conn
       return { access, dispatcher: current[use], origin: address.origin, prefix }
     },
     async close() {
+      closed = true
       const pairs = [...retired.keys(), ...(current === null ? [] : [current])]
       await Promise.all(pairs.flatMap(pair => [pair.request.destroy(), pair.stream.destroy()]))
       await Promise.all(retired.values())

@@ -13,12 +13,15 @@ export interface Tls {
   readonly proxy: string | null
 }
 
+/** One value or several of each. */
+export type Headers = Readonly<Record<string, string | readonly string[]>>
+
 /** What a request needs to be let in. Stays the same object for as long as nothing in it changes. */
 export interface Access {
   /** The value of the Authorization header. */
   readonly authorization: string | null
   /** Headers of impersonation. */
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Headers
   /** The same object for as long as nothing in it changes; connections are made anew when it does. */
   readonly tls: Tls
 }

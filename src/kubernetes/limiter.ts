@@ -81,21 +81,22 @@ export function createLimiter(timing: Timing, options: LimiterOptions = {}): Lim
       release(ended) {
         if (!held) return
         held = false
+        // A request is alone only if it was at its start and is at its end: a burst begins with few as well.
+        learn(ended, Math.max(startedWith + 1, inFlight))
         inFlight -= 1
-        learn(ended, startedWith)
         while (inFlight < Math.floor(limit) && lanes.size > 0) lanes.next()?.(slot())
       },
     }
   }
 
-  const learn = (ended: Ended, startedWith: number): void => {
+  const learn = (ended: Ended, beside: number): void => {
     if (ended.kind === 'overloaded') {
       if (timing.now() - halvedAt < HALVE_MS) return
       halvedAt = timing.now()
       limit = Math.max(min, limit / 2)
       pace.forget()
     } else if (ended.kind === 'answered' && ended.latencyMs !== null) {
-      const verdict = pace.add(ended.latencyMs, startedWith)
+      const verdict = pace.add(ended.latencyMs, beside)
       if (verdict === null) return
       if (verdict === 'slow') limit = Math.max(min, limit * 0.9)
       else if (full) limit = Math.min(max, limit + 1)
@@ -204,8 +205,8 @@ function createPace(timing: Timing) {
     forget: (): void => {
       answers = []
     },
-    add(latencyMs: number, startedWith: number): 'slow' | 'fine' | null {
-      if (startedWith < QUIET) {
+    add(latencyMs: number, beside: number): 'slow' | 'fine' | null {
+      if (beside <= QUIET) {
         quiet.push(latencyMs)
         if (quiet.length > WINDOW) quiet.shift()
       }

@@ -26,12 +26,14 @@ export function openClient(options: ClientOptions): Client {
   const { identity, timing = REAL_TIMING, fieldManager = 'kontroler' } = options
   const limiter = createLimiter(timing, options.limit)
   const connections = createConnections(identity, options.limit?.max ?? CLIENT_LIMITS.inFlightMax)
+  const closing = new AbortController()
   let heard: { readonly text: string; readonly local: number } | null = null
   const transport = createTransport({
     identity,
     connections,
     limiter,
     timing,
+    closing: closing.signal,
     userAgent: options.userAgent ?? fieldManager,
     onDate: text => {
       heard = { text, local: timing.wall() }
@@ -39,7 +41,11 @@ export function openClient(options: ClientOptions): Client {
   })
   const sender = createSender(transport, fieldManager)
 
-  const client: Client = {
+  const close = (): Promise<void> => {
+    closing.abort()
+    return connections.close()
+  }
+  return {
     identity,
     limiter,
     timing,
@@ -70,8 +76,7 @@ export function openClient(options: ClientOptions): Client {
       const answer = await sender.send({ method, path, repeat, ...sent, measured: false }, given)
       return answer.length === 0 ? null : parsed<unknown>(answer)
     },
-    close: () => connections.close(),
-    [Symbol.asyncDispose]: () => connections.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
-  return client
 }

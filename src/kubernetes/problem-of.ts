@@ -45,9 +45,11 @@ export function problemOfFailure(error: unknown, request: string, reads: boolean
   return new ApiProblem({
     kind: untrusted
       ? 'untrusted'
-      : code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
-        ? 'timeout'
-        : 'unreachable',
+      : CLOSED.has(code)
+        ? 'aborted'
+        : code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+          ? 'timeout'
+          : 'unreachable',
     effect,
     message: messageOf(error, code),
     reason: code,
@@ -129,8 +131,17 @@ const record = (value: unknown): Readonly<Record<string, unknown>> | null =>
   typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 
-/** Errors that come before there is a connection, whatever the system call says. */
-const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'])
+/** Errors that come before there is a connection to the server, whatever the system call says. */
+const NOT_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_PRX_CONN',
+  'UND_ERR_PRX_TLS',
+])
+/** The client itself was closed. */
+const CLOSED = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED'])
 const CERTIFICATE = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',

@@ -19,7 +19,7 @@
  * | `unreachable` | none | no connection, or one that broke |
  * | `untrusted` | none | the server's certificate does not fit the CA or the name |
  * | `credentials` | none | a file, plugin or kubeconfig gave nothing to log in with |
- * | `aborted` | none | the caller's signal |
+ * | `aborted` | none | the caller's signal, or the client was closed |
  * | `garbled` | 2xx | the answer is not what was asked for |
  */
 export type ProblemKind =

@@ -49,9 +49,9 @@ export async function remove(
 const FRUITLESS_PASSES_MAX = 3
 
 /**
- * First one deletecollection after the other, for as long as each meets other objects; then passes over the list, which
- * remove what still stands and end when nothing does. The truth is in the list, never in the reply to a
- * deletecollection: that may fail after everything is gone, and names objects that linger again and again.
+ * First one deletecollection after the other, along the list; then passes over the list, which remove what still stands
+ * and end when nothing does. The truth is in the list, never in the reply to a deletecollection: that may fail after
+ * everything is gone, and names objects that linger again and again.
  */
 export async function removeAll(
   sender: Sender,
@@ -61,11 +61,9 @@ export async function removeAll(
 ): Promise<Removal> {
   const chunk = query.chunk ?? CLIENT_LIMITS.removeChunk
   const remover = chunkRemover(sender, resource, query, chunk, options)
-  for (let last = ''; ; ) {
-    const met = await remover.remove(undefined)
-    if (met.length < chunk || met[0] === last) break
-    last = met[0] ?? ''
-  }
+  let next: string | undefined
+  do next = await remover.remove(next)
+  while (next !== undefined)
   let before = Number.POSITIVE_INFINITY
   for (let fruitless = 0; ; ) {
     const { standing, going } = await onePass(
@@ -125,8 +123,8 @@ function chunkRemover(
   const body = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Background' })
   return {
     requests: () => requests,
-    /** @returns UIDs of the objects that were met, in order; none when the reply failed after the work. */
-    async remove(token: string | undefined): Promise<string[]> {
+    /** @returns Where the list goes on; undefined at its end, and when the reply does not say. */
+    async remove(token: string | undefined): Promise<string | undefined> {
       requests += 1
       const path = withQuery(pathOf(resource, query.namespace), {
         labelSelector: query.labelSelector,
@@ -146,10 +144,10 @@ function chunkRemover(
       const given = { deadlineMs: CLIENT_LIMITS.longAttemptMs * 2, ...options }
       try {
         const reply = await sender.send({ ...facts, contentType: JSON_TYPE, measured: false }, given)
-        const { items } = parsed<{ items?: readonly KubeObject[] | null }>(reply)
-        return (items ?? []).map(item => item.metadata.uid)
+        return parsed<{ metadata?: { continue?: string } }>(reply).metadata?.continue || undefined
       } catch (error) {
-        if (isProblem(error, 'notAcceptable')) return []
+        // Too old a place in the list, or the work is done but the reply cannot be given: the list says what is left.
+        if (isProblem(error, 'notAcceptable', 'gone')) return undefined
         throw error
       }
     },

@@ -2,11 +2,14 @@ import type { Access, Tls } from './identity.ts'
 import { CLIENT_LIMITS } from './limits.ts'
 import type { Timing } from './timing.ts'
 
-/** Access that was just read, and until when it is good (in `Timing.wall`); null for the usual time. */
+/** Access that was just read, and until when it is good (in `Timing.wall`); null for a minute, which is the most. */
 export interface Read {
   readonly access: Access
   readonly until: number | null
 }
+
+/** A reading that failed is tried again after this time. */
+const FAILED_AGAIN_MS = 5_000
 
 export interface Renewed {
   access(): Promise<Access>
@@ -30,7 +33,7 @@ export function renewedAccess(timing: Timing, read: (refused: boolean) => Promis
       try {
         const found = await read(refused)
         const usual = timing.wall() + CLIENT_LIMITS.credentialsMs
-        until = found.until ?? usual
+        until = Math.min(found.until ?? usual, usual)
         current = settled(current, found.access)
         return current
       } finally {
@@ -45,7 +48,10 @@ export function renewedAccess(timing: Timing, read: (refused: boolean) => Promis
       if (current !== null && timing.wall() < until) return current
       if (current === null) return readAgain(false)
       const last = current
-      return readAgain(false).catch(() => last)
+      return readAgain(false).catch(() => {
+        until = timing.wall() + FAILED_AGAIN_MS
+        return last
+      })
     },
     async refresh(used) {
       if (current === used || reading !== null) await readAgain(true)

@@ -51,6 +51,8 @@ export interface TransportParts {
   readonly limiter: Limiter
   readonly timing: Timing
   readonly userAgent: string
+  /** Aborted when the client is closed. */
+  readonly closing: AbortSignal
   /** The server's clock, whenever it is heard. */
   readonly onDate: (text: string) => void
 }
@@ -97,7 +99,8 @@ export function createTransport(parts: TransportParts): Transport {
           problem.retryAfterMs ??
           backOff(tried, CLIENT_LIMITS.backOffFirstMs, CLIENT_LIMITS.backOffMaxMs, timing.random())
         if (timing.now() + wait >= end) throw said
-        if (!(await pause(timing, wait, call.signal))) throw aborted(call, effect)
+        const stop = call.signal === undefined ? parts.closing : AbortSignal.any([call.signal, parts.closing])
+        if (!(await pause(timing, wait, stop))) throw aborted(call, effect)
       }
     }
   }
@@ -201,11 +204,12 @@ async function exchange(
 
 /** Sends it, and gives the answer when it is not a refusal. */
 async function request(parts: TransportParts, call: Call, way: Way, signal: AbortSignal) {
-  const headers: Record<string, string> = {
+  const headers: Record<string, string | string[]> = {
     accept: call.accept ?? 'application/json',
     'user-agent': parts.userAgent,
-    ...way.access.headers,
   }
+  for (const [name, value] of Object.entries(way.access.headers))
+    headers[name] = typeof value === 'string' ? value : [...value]
   if (way.access.authorization !== null) headers['authorization'] = way.access.authorization
   if (call.contentType !== undefined) headers['content-type'] = call.contentType
   try {

@@ -83,22 +83,28 @@ function startOf(pid: number): string {
   }
 }
 
-/** Ports that nobody listens on now. */
+/** Below the ports that the kernel hands out for outgoing connections. */
+const [PORT_MIN, PORT_MAX] = [20_000, 32_000]
+
+/**
+ * Ports that nobody listens on now. None of those that the kernel hands out by itself: while a server is down, a client
+ * that asks for it again and again is given the server's own port as its side of the connection, sooner or later.
+ */
 export async function freePorts(count: number, host = '127.0.0.1'): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once('error', reject)
-          server.listen(0, host, () => resolve(server))
-        }),
-    ),
-  )
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
+    if (await isFree(port, host)) ports.add(port)
+  }
+  return [...ports]
 }
+
+const isFree = (port: number, host: string): Promise<boolean> =>
+  new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, host, () => server.close(() => resolve(true)))
+  })
 
 /** @throws {Error} It did not come true in time; `why` says what is known. */
 export async function eventually(

@@ -67,7 +67,7 @@ describe('pods before a real API server', () => {
   let folder = ''
 
   const send = (namespace: string, pod: object): Promise<KubeObject> =>
-    client.create<KubeObject>(PODS, namespace, pod as { metadata: object }, { dryRun: true })
+    client.create<KubeObject>(PODS, namespace, pod, { dryRun: true })
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kontroler-pods-'))

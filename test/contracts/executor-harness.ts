@@ -48,8 +48,11 @@ export class Watched {
     return this.#first(observation => observation.kind === 'running' && isOf(observation, ref))
   }
 
+  /** What was reported of it, without what held its start back. */
   kinds(ref: AttemptRef): string[] {
-    return this.seen.filter(observation => isOf(observation, ref)).map(({ kind }) => kind)
+    return this.seen
+      .filter(observation => isOf(observation, ref) && observation.kind !== 'pending')
+      .map(({ kind }) => kind)
   }
 
   async run(spec: AttemptSpec): Promise<Outcome> {

@@ -265,6 +265,29 @@ describe('a signal', () => {
     }))
 })
 
+describe('a client that is closed', () => {
+  it('ends what is under way, also what waits for its repetition', async () => {
+    await using server = await scriptedServer(
+      silence,
+      refusal(429, 'TooManyRequests', { 'retry-after': '50' }),
+    )
+    const client = openClient({ identity: plainIdentity(server.url) })
+    const asked = [problemOf(client.create(PODS, 'a', {})), problemOf(client.get(PODS, PLACE))]
+    while (server.seen.length < 2) await new Promise(setImmediate)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    await client.close()
+    const problems = await Promise.all([...asked, problemOf(client.create(PODS, 'a', {}))])
+    assert.deepEqual(
+      problems.map(problem => [problem.kind, problem.effect]),
+      [
+        ['aborted', 'unknown'],
+        ['aborted', 'none'],
+        ['aborted', 'none'],
+      ],
+    )
+  })
+})
+
 describe('remove', () => {
   for (const [name, reply, options, result] of [
     ['accepts', FOUND, {}, 'accepted'],

@@ -1,4 +1,4 @@
-import { execFile as execFileOf } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, realpath, rm } from 'node:fs/promises'
@@ -76,12 +76,10 @@ async function removeAll(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true })
   } catch {
-    await execFile('chmod', ['-R', 'u+rwX', folder])
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', folder])
     await rm(folder, { recursive: true, force: true })
   }
 }
-
-const execFile = promisify(execFileOf)
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''

@@ -34,7 +34,10 @@ export const REASONS = {
   ],
   STARTING: ['is being started: {text}', 'nothing to do'],
   UNSCHEDULABLE: ['waits for a node: {text}', 'make room, or change resources, nodeSelector or tolerations'],
-  VOLUME_PENDING: ['waits for a volume: {text}', 'kubectl describe its claim: is there a class, a node, room?'],
+  VOLUME_PENDING: [
+    'waits for a volume: {text}',
+    'kubectl describe its claim: is there a class, a node, room?',
+  ],
   IMAGE_PULL: ['waits for its image: {text}', 'check the image name and imagePullSecrets'],
   CONTAINER_CONFIG: [
     'waits for what its container is made of: {text}',

@@ -4,6 +4,7 @@ import type { AttemptSpec, Intended, Observation } from '../../ports/executor.ts
 import { ApiProblem, isProblem } from '../../kubernetes/problem.ts'
 import { deletedOutcome, lookAt, lostOutcome, neverStarted, refusal, startError } from './outcome.ts'
 import { refusedCreate } from './refused.ts'
+import type { Why } from './pending.ts'
 import { isTombstone } from './names.ts'
 import type { Pod } from './pod.ts'
 import { podProblem } from './problem.ts'
@@ -185,10 +186,7 @@ export class PodAttempt {
     this.#host.logs(this, pod, true)
   }
 
-  #sayPending(
-    why: { reason: Extract<Observation, { kind: 'pending' }>['reason']; message: string },
-    at: number,
-  ): void {
+  #sayPending(why: Why, at: number): void {
     const said = `${why.reason} ${why.message}`
     if (this.#said === said || this.#said === 'running') return
     this.#said = said

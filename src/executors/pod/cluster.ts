@@ -1,8 +1,9 @@
 import type { Client, RequestOptions } from '../../kubernetes/client.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
-import { CONFIG_MAPS, PODS, VOLUME_CLAIMS } from '../../kubernetes/resource.ts'
+import { CONFIG_MAPS, PODS, type Resource, VOLUME_CLAIMS } from '../../kubernetes/resource.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { AttemptSpec, Intended } from '../../ports/executor.ts'
-import { podBody, scriptMap, tombstone, workspaceClaim } from './body.ts'
+import { type NewObject, podBody, scriptMap, tombstone, workspaceClaim } from './body.ts'
 import type { Fences } from './fences.ts'
 import {
   FINALIZER,
@@ -13,12 +14,13 @@ import {
   runSelector,
   workspaceName,
 } from './names.ts'
-import type { Pod } from './pod.ts'
+import { type Pod, STOP_DEADLINE_SECONDS } from './pod.ts'
 
 export interface ClusterOptions {
   readonly client: Client
   readonly installation: string
   readonly fences: Fences
+  readonly clock: Clock
   /** Time between TERM and KILL that pods are given, in milliseconds. */
   readonly stopGraceMs: number
 }
@@ -95,8 +97,11 @@ export class Cluster {
       if (graceMs < own) {
         const gracePeriodSeconds = Math.max(1, Math.ceil(graceMs / 1000))
         await client.remove(PODS, place, { ...URGENT, uid: pod.metadata.uid, gracePeriodSeconds })
-      } else if (pod.spec.activeDeadlineSeconds !== 1) {
-        const patch = { metadata: { uid: pod.metadata.uid }, spec: { activeDeadlineSeconds: 1 } }
+      } else if (pod.spec.activeDeadlineSeconds !== STOP_DEADLINE_SECONDS) {
+        const patch = {
+          metadata: { uid: pod.metadata.uid },
+          spec: { activeDeadlineSeconds: STOP_DEADLINE_SECONDS },
+        }
         await client.mergePatch(PODS, place, patch, { ...URGENT, metadataOnly: true })
       }
     } catch (error) {
@@ -162,21 +167,11 @@ export class Cluster {
     if (spec.workspace) await this.#once(spec.namespace, workspaceClaim(spec, installation), VOLUME_CLAIMS)
   }
 
-  async #once(
-    namespace: string,
-    body: { readonly metadata: { readonly name: string } },
-    resource: typeof CONFIG_MAPS,
-  ): Promise<void> {
+  async #once(namespace: string, body: NewObject, resource: Resource): Promise<void> {
     const key = `${namespace}/${body.metadata.name}`
     const known = this.#made.get(key)
     if (known !== undefined) return await known
-    const making = this.#options.client.createBrief(resource, namespace, body, URGENT).then(
-      () => undefined,
-      (error: unknown) => {
-        if (isProblem(error, 'alreadyExists')) return
-        throw error
-      },
-    )
+    const making = this.#make(namespace, body, resource)
     this.#made.set(key, making)
     try {
       await making
@@ -185,7 +180,31 @@ export class Cluster {
       throw error
     }
   }
+
+  /** One of this name that is on its way out is waited for: a pod that mounts it would never start. */
+  async #make(namespace: string, body: NewObject, resource: Resource): Promise<void> {
+    const { client, clock } = this.#options
+    for (;;) {
+      try {
+        await client.createBrief(resource, namespace, body, URGENT)
+        return
+      } catch (error) {
+        if (!isProblem(error, 'alreadyExists')) throw error
+      }
+      const place = { namespace, name: body.metadata.name }
+      const there = await client
+        .get(resource, place, { ...URGENT, metadataOnly: true })
+        .catch((error: unknown) => {
+          if (isProblem(error, 'notFound')) return null
+          throw error
+        })
+      if (there !== null && there.metadata.deletionTimestamp === undefined) return
+      await new Promise<void>(resolve => clock.after(GONE_MS, resolve))
+    }
+  }
 }
+
+const GONE_MS = 500
 
 export const placeOf = (pod: Pod): PodPlace => ({
   namespace: pod.metadata.namespace ?? '',

@@ -41,7 +41,7 @@ export interface PodExecutorOptions {
 }
 
 /**
- * Runs attempts as pods, each started at most once by way of a shared fence (`docs/adr/0010-pod-start.md`). Resolves
+ * Runs attempts as pods, each started at most once by way of a shared fence (`docs/adr/0011-pod-start.md`). Resolves
  * when it has seen what is there.
  *
  * @throws {ApiProblem} The cluster refuses what is asked for, so that nothing here could work.
@@ -80,6 +80,7 @@ class PodExecutor implements Executor {
     })
     this.#cluster = new Cluster({
       client,
+      clock,
       installation,
       fences: this.#fences,
       stopGraceMs: options.stopGraceMs,

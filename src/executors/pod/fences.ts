@@ -50,7 +50,7 @@ interface Fence {
 const LOOK_MS = 5_000
 
 /**
- * The ConfigMaps without which no kubelet starts a pod of ours: `docs/adr/0010-pod-start.md`. A name is drawn by lot,
+ * The ConfigMaps without which no kubelet starts a pod of ours: `docs/adr/0011-pod-start.md`. A name is drawn by lot,
  * so it is never used twice; what is open is read from the cluster, what is wanted from the database.
  */
 export class Fences {

@@ -141,6 +141,6 @@ const hashOf = (text: string, length = 16): string =>
 
 /** A DNS label (RFC 1123): small letters, digits and inner hyphens. */
 function slug(text: string, lengthMax: number): string {
-  const plain = text.toLowerCase().replace(/[^-a-z0-9]+/gu, '-')
+  const plain = text.toLowerCase().replace(/[^a-z0-9-]+/gu, '-')
   return plain.slice(0, lengthMax).replace(/^-+|-+$/gu, '') || 'task'
 }

@@ -12,6 +12,7 @@ import {
   isOver,
   latest,
   type Pod,
+  STOP_DEADLINE_SECONDS,
   type Terminated,
   timeOf,
 } from './pod.ts'
@@ -32,7 +33,9 @@ export interface LookOptions {
  * The container of the task decides, whatever else is in the pod: a sidecar that never ends, or that somebody injected,
  * holds nothing up. Asked again with the same pod it says the same.
  */
-export function lookAt(pod: Pod, { stopAsked, now }: LookOptions): Look {
+export function lookAt(pod: Pod, { stopAsked: askedHere, now }: LookOptions): Look {
+  // Another engine may have asked: only we give a pod such a deadline.
+  const stopAsked = askedHere || pod.spec.activeDeadlineSeconds === STOP_DEADLINE_SECONDS
   const status = taskStatus(pod)
   const { terminated, running, waiting } = status?.state ?? {}
   if (terminated !== undefined && isKnown(status, terminated)) {

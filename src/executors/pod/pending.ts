@@ -109,7 +109,9 @@ const until = (at: number, reason: ReasonCode, message: string, outcome: Outcome
  * and the same of a ConfigMap. Anything else is some other mistake.
  */
 export function missing(text: string): ReasonCode {
-  const found = /\b(secret|configmap) "[^"]*" not found|couldn't find key .* in (Secret|ConfigMap) /iu.exec(text)
+  const found = /\b(secret|configmap) "[^"]*" not found|couldn't find key .* in (Secret|ConfigMap) /iu.exec(
+    text,
+  )
   const kind = (found?.[1] ?? found?.[2] ?? '').toLowerCase()
   if (kind === 'secret') return 'SECRET_MISSING'
   return kind === 'configmap' ? 'CONFIG_MISSING' : 'CONFIG_ERROR'

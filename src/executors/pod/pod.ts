@@ -62,6 +62,9 @@ export interface Terminated {
   readonly finishedAt?: string
 }
 
+/** The deadline that a pod is given when it is to end; a template's own is kept by the engine, not by the kubelet. */
+export const STOP_DEADLINE_SECONDS = 1
+
 export const conditionOf = (pod: Pod, type: string): PodCondition | null =>
   pod.status?.conditions?.find(condition => condition.type === type) ?? null
 

@@ -247,7 +247,7 @@ export class Attempt {
     this.#running(record)
     if (this.#isUnderWay(record)) return this.#alive(record)
     // The end may have been written between the first reading and the death.
-    const latest = readRecord(folder)
+    const latest = record.end === null ? readRecord(folder) : record
     const end = latest.kind === 'claimed' ? latest.end : null
     const stopped = this.#stop !== null && stopNotes(folder) !== ''
     if ((end === null || stopped) && !this.#cleared(end !== null)) return this.#lookIn(SOON_MS)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,10 +15,11 @@ import type {
   Observe,
 } from '../../ports/executor.ts'
 import { Attempt } from './attempt.ts'
-import { Launchers } from './launchers.ts'
+import { launcherPlace, Launchers } from './launchers.ts'
 import { ignoredOf } from './ignored.ts'
 import type { Place } from './launch.ts'
-import { bootId, descendants, signal } from './processes.ts'
+import type { Moment } from './processes.ts'
+import { descendants, momentNow, numberBefore, signal } from './processes.ts'
 import { codeOf, readRecord } from './record.ts'
 
 export interface ProcessExecutorOptions {
@@ -29,6 +30,8 @@ export interface ProcessExecutorOptions {
   readonly clock?: Clock
   /** The POSIX shell that runs the launcher. Default `/bin/sh`. */
   readonly shell?: readonly string[]
+  /** Some of this process that were opened before; the executor closes them. */
+  readonly launchers?: Launchers
 }
 
 /**
@@ -52,19 +55,16 @@ class ProcessExecutor implements Executor {
   readonly #clock: Clock
   /** Attempts that are looked after; an ended one is not, as its folder tells. */
   readonly #attempts = new Map<string, Attempt>()
+  /** When runs began of which nobody else has started anything; null for others. What they left running is younger. */
+  readonly #began = new Map<string, Moment | null>()
   readonly #pending = new Set<Promise<void>>()
   #closed = false
 
   constructor(options: ProcessExecutorOptions) {
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
-    this.#place = {
-      state: realpathSync(options.stateDir),
-      boot: bootId(),
-      shell: options.shell ?? ['/bin/sh'],
-      umask: process.umask().toString(8).padStart(4, '0'),
-    }
+    this.#place = { state: realpathSync(options.stateDir), ...launcherPlace(options.shell) }
     this.era = this.#place.boot
-    this.#launchers = new Launchers(this.#place)
+    this.#launchers = options.launchers ?? new Launchers(this.#place)
     this.#observe = options.observe
     this.#clock = options.clock ?? machineClock
   }
@@ -74,10 +74,15 @@ class ProcessExecutor implements Executor {
   }
 
   start(spec: AttemptSpec): void {
+    if (process.platform === 'linux' && !this.#began.has(spec.run)) {
+      const folder = join(this.#place.state, runPath(spec.run))
+      this.#began.set(spec.run, existsSync(folder) ? null : momentNow())
+    }
     this.#attempt(spec).start(spec)
   }
 
   async adopt(ref: Intended): Promise<boolean> {
+    this.#began.set(ref.run, null)
     if (readRecord(this.#folder(ref)).kind === 'none') return false
     this.#attempt(ref).adopt(ref)
     return true
@@ -98,8 +103,10 @@ class ProcessExecutor implements Executor {
 
   async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
     const folder = join(this.#place.state, runPath(run))
+    const began = this.#began.get(run) ?? null
+    this.#began.delete(run)
     for (let round = 0; round < END_ROUNDS_MAX; round += 1) {
-      const left = descendants(folder, null)
+      const left = descendants(folder, null, began === null ? null : numberBefore(began))
       if (left.length === 0) break
       for (const { pid } of left) signal(pid, 'SIGKILL')
       await new Promise<void>(resolve => this.#clock.after(END_ROUND_MS, resolve))
