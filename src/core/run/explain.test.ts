@@ -34,13 +34,19 @@ const TOLD: Readonly<Partial<Record<ReasonCode, readonly [OutcomeKind, message: 
     NOT_EXECUTABLE: ['configError', './x.sh', 'a names a file that cannot be executed: ./x.sh'],
     CONFIG_ERROR: ['configError', 'bad mount', 'a could not be set up: bad mount'],
     OUTPUT_INVALID: ['configError', 'line 3', 'a wrote outputs that were not understood: line 3'],
-    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs of more than 4095 bytes'],
+    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs that are too large'],
     LOST: ['lost', 'the machine restarted', 'a has an unknown outcome: the machine restarted'],
     START_ERROR: ['startError', 'no pid', 'a could not be started: no pid'],
   }
 
 /** What an executor says of an attempt that does not start yet. */
-const HELD: readonly ReasonCode[] = ['UNSCHEDULABLE', 'IMAGE_PULL', 'CONTAINER_CONFIG', 'QUOTA_EXCEEDED']
+const HELD: readonly ReasonCode[] = [
+  'UNSCHEDULABLE',
+  'VOLUME_PENDING',
+  'IMAGE_PULL',
+  'CONTAINER_CONFIG',
+  'QUOTA_EXCEEDED',
+]
 
 /** Codes that nothing in the core writes, and why they are in the list all the same. */
 const RESERVED: Readonly<Partial<Record<ReasonCode, string>>> = {

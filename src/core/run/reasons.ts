@@ -34,6 +34,10 @@ export const REASONS = {
   ],
   STARTING: ['is being started: {text}', 'nothing to do'],
   UNSCHEDULABLE: ['waits for a node: {text}', 'make room, or change resources, nodeSelector or tolerations'],
+  VOLUME_PENDING: [
+    'waits for a volume: {text}',
+    'kubectl describe its claim: is there a class, a node, room?',
+  ],
   IMAGE_PULL: ['waits for its image: {text}', 'check the image name and imagePullSecrets'],
   CONTAINER_CONFIG: [
     'waits for what its container is made of: {text}',
@@ -94,7 +98,7 @@ export const REASONS = {
   CONFIG_ERROR: ['could not be set up: {text}', 'correct the task'],
   OUTPUT_INVALID: ['wrote outputs that were not understood: {text}', 'write lines of the form name=value'],
   OUTPUT_TOO_LARGE: [
-    'wrote outputs of more than 4095 bytes',
+    'wrote outputs that are too large: {text}',
     'pass large data through the workspace or a store',
   ],
   LOST: ['has an unknown outcome: {text}', 'kontroler retry {id}'],

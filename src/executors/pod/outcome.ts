@@ -1,9 +1,21 @@
 import type { Outcome } from '../../core/run/events.ts'
 import type { ReasonCode } from '../../core/run/reasons.ts'
 import { OUTPUT_BYTES_MAX, parseOutputs } from '../outputs.ts'
-import { KEYS } from './names.ts'
-import { type Pod, STOP_DEADLINE_SECONDS, type Terminated, conditionOf, isOver } from './pod.ts'
+import { endedFromOutside, KILLED_BY } from './disruption.ts'
+import { containerOf, KEYS } from './names.ts'
+import { notRun } from './not-run.ts'
 import { type Held, heldBack } from './pending.ts'
+import {
+  type ContainerState,
+  type ContainerStatus,
+  initStatuses,
+  isOver,
+  latest,
+  type Pod,
+  STOP_DEADLINE_SECONDS,
+  type Terminated,
+  timeOf,
+} from './pod.ts'
 
 /** What a pod says of its attempt. */
 export type Look =
@@ -24,29 +36,42 @@ export interface LookOptions {
 export function lookAt(pod: Pod, { stopAsked: askedHere, now }: LookOptions): Look {
   // Another engine may have asked: only we give a pod such a deadline.
   const stopAsked = askedHere || pod.spec.activeDeadlineSeconds === STOP_DEADLINE_SECONDS
-  const state = taskStatus(pod)?.state
-  if (state?.terminated !== undefined) {
-    const { terminated } = state
+  const status = taskStatus(pod)
+  const { terminated, running, waiting } = status?.state ?? {}
+  if (terminated !== undefined && isKnown(status, terminated)) {
+    const at = timeOf(terminated.finishedAt)
+    // A container of which nobody knows ended at the beginning of time.
     return {
       kind: 'ended',
-      at: timeOf(terminated.finishedAt) ?? now,
-      outcome: exited(pod, terminated, stopAsked),
+      at: at === null || at <= 0 ? (lastChange(pod) ?? now) : at,
+      outcome: ofContainer(pod, status?.restartCount ?? 0, terminated, stopAsked),
     }
   }
-  if (isOver(pod)) return { kind: 'ended', at: now, outcome: neverRan(pod, stopAsked) }
-  if (state?.running !== undefined) return { kind: 'running', at: timeOf(state.running.startedAt) ?? now }
-  const failed = failedInit(pod)
-  if (failed !== null && stopAsked) return { kind: 'ended', at: now, outcome: failed }
-  return { kind: 'pending', ...heldBack(pod, state?.waiting ?? null, now) }
+  if (isOver(pod))
+    return { kind: 'ended', at: lastChange(pod) ?? now, outcome: ofPod(pod, status?.state, stopAsked) }
+  if (running !== undefined) return { kind: 'running', at: timeOf(running.startedAt) ?? now }
+  return { kind: 'pending', ...heldBack(pod, waiting ?? null, now) }
 }
+
+/** A container that its node does not find has ended, but one that was never made has not even begun. */
+const isKnown = (status: ContainerStatus | null, { reason }: Terminated): boolean =>
+  reason !== NOT_FOUND || (status?.containerID ?? '') !== ''
 
 /** The pod is no more; `pod` is the last that was seen of it, and it had not ended. */
 export function deletedOutcome(pod: Pod, stopAsked: boolean): Outcome {
   if (stopAsked) return neverStarted
-  const disruption = disruptionOf(pod)
-  if (disruption !== null) return disruption
-  const node = pod.spec.nodeName === undefined ? '' : ` on node ${pod.spec.nodeName}`
-  return outcome('lost', 'POD_DELETED', null, `its pod${node} was deleted, and nobody saw how it ended`)
+  const hasRun = taskStatus(pod)?.state?.running !== undefined
+  const outside = endedFromOutside(pod, null, hasRun ? 'unseen' : 'notBegun')
+  if (outside !== null && outside.reason !== 'POD_DELETED') return outside
+  const { nodeName } = pod.spec
+  if (nodeName === undefined)
+    return outcome('disrupted', 'POD_DELETED', null, 'its pod was deleted before it was on a node')
+  return outcome(
+    'lost',
+    'POD_DELETED',
+    null,
+    `its pod on node ${nodeName} was deleted, and nobody saw how it ended`,
+  )
 }
 
 export const neverStarted: Outcome = outcome(
@@ -59,110 +84,121 @@ export const lostOutcome = (message: string): Outcome => outcome('lost', 'LOST',
 export const refusal = (message: string): Outcome => outcome('configError', 'CONFIG_ERROR', null, message)
 export const startError = (message: string): Outcome => outcome('startError', 'START_ERROR', null, message)
 
-function exited(pod: Pod, ended: Terminated, stopAsked: boolean): Outcome {
-  const { exitCode: code, reason = '', message = '' } = ended
-  if (NOT_RUN.has(reason)) return notRun(message === '' ? reason : message)
-  if (code === 0) return succeeded(pod, message)
-  if (reason === 'OOMKilled') {
-    return outcome('oomKilled', 'OOM_KILLED', code, 'used more memory than its limit')
-  }
-  if (!stopAsked) {
-    const disruption = disruptionOf(pod)
-    if (disruption !== null) return { ...disruption, exitCode: code }
-    if (pod.metadata.deletionTimestamp !== undefined && ENDED_BY_KUBELET.has(code))
-      return outcome('disrupted', 'POD_DELETED', code, `its pod was deleted, and it exited with code ${code}`)
-  }
-  const signal = stopAsked ? (ENDED_BY_KUBELET.get(code) ?? null) : null
-  if (signal !== null)
-    return { ...outcome('exitCode', 'KILLED_BY_SIGNAL', code, `was ended by ${signal}`), signal }
-  return outcome('exitCode', 'EXIT_CODE', code, `exited with code ${code}`)
-}
-
-/** Exit codes with which a container ends that the kubelet ended. */
-const ENDED_BY_KUBELET: ReadonlyMap<number, string> = new Map([
-  [137, 'SIGKILL'],
-  [143, 'SIGTERM'],
-])
-
 /** What containerd and CRI-O say of a container whose process could not be made. */
 const NOT_RUN: ReadonlySet<string> = new Set(['StartError', 'ContainerCannotRun'])
+/** What a kubelet says of a container that it does not find, or that it never made: the exit code is made up. */
+const NOT_FOUND = 'ContainerStatusUnknown'
 
-function notRun(message: string): Outcome {
-  const plain = message.replace(/^.*(?:unable to start container process|container_linux\.go:\d+): /su, '')
-  if (/executable file not found|no such file or directory/iu.test(plain) && plain.includes('exec'))
-    return outcome('configError', 'COMMAND_NOT_FOUND', null, plain)
-  if (/exec.*(?:permission denied|exec format error|is a directory)/iu.test(plain))
-    return outcome('configError', 'NOT_EXECUTABLE', null, plain)
-  return startError(plain)
+function ofContainer(pod: Pod, restarts: number, ended: Terminated, stopAsked: boolean): Outcome {
+  const { exitCode: code, reason = '', message = '' } = ended
+  if (NOT_RUN.has(reason)) return notRun(message === '' ? reason : message)
+  if (reason === NOT_FOUND)
+    return (
+      endedFromOutside(pod, null, 'unseen') ??
+      lostOutcome(`its node does not find its container any more: ${message}`)
+    )
+  if (code === 0) return succeeded(pod, message, restarts)
+  if (reason === 'OOMKilled' && code === 137)
+    return outcome('oomKilled', 'OOM_KILLED', code, `used more memory than its limit${limitOf(pod)}`)
+  const outside = stopAsked ? null : endedFromOutside(pod, ended, 'seen')
+  if (outside !== null) return outside
+  const signal = stopAsked ? (KILLED_BY.get(code) ?? null) : null
+  if (signal !== null)
+    return { ...outcome('exitCode', 'KILLED_BY_SIGNAL', code, `was ended by ${signal}`), signal }
+  const oom = reason === 'OOMKilled' ? ', after one of its processes was killed for want of memory' : ''
+  return outcome('exitCode', 'EXIT_CODE', code, `exited with code ${code}${oom}${againOf(restarts)}`)
 }
 
-function succeeded(pod: Pod, message: string): Outcome {
-  if (Buffer.byteLength(message) > OUTPUT_BYTES_MAX) {
-    const text = `wrote more than ${OUTPUT_BYTES_MAX} bytes to $KONTROLER_OUTPUT`
-    return outcome('configError', 'OUTPUT_TOO_LARGE', 0, text)
+/** The pod is over, and nothing is known of how its task's container ended, or it never ran. */
+function ofPod(pod: Pod, state: ContainerState | undefined, stopAsked: boolean): Outcome {
+  const hasRun = state?.running !== undefined
+  const { phase, reason = '', message = '' } = pod.status ?? {}
+  if (phase === 'Succeeded') {
+    // Every container of it exited with 0, the task's own too.
+    if (declaredOutputs(pod).length === 0) return outcome('succeeded', 'SUCCEEDED', 0, null)
+    return lostOutcome('it succeeded, but its node did not hand on its outputs')
   }
-  const read = parseOutputs(Buffer.from(message), declaredOutputs(pod))
-  if (!read.ok) return outcome('configError', read.reason, 0, read.message)
-  return { ...outcome('succeeded', 'SUCCEEDED', 0, null), outputs: read.values }
-}
-
-/** The pod is over and its task's container never ran, as far as anybody was told. */
-function neverRan(pod: Pod, stopAsked: boolean): Outcome {
-  const { reason = '', message = '' } = pod.status ?? {}
-  const failed = failedInit(pod)
+  const failed = failedInit(pod, stopAsked)
   if (failed !== null) return failed
-  if (stopAsked) return neverStarted
-  const disruption = disruptionOf(pod)
-  if (disruption !== null) return disruption
+  if (stopAsked && !hasRun) return neverStarted
+  const outside = endedFromOutside(pod, null, hasRun ? 'unseen' : 'notBegun')
+  if (outside !== null) return outside
   const text = [reason, message].filter(part => part !== '').join(': ')
-  if (reason === 'Evicted') return outcome('disrupted', 'EVICTED', null, message || 'evicted')
-  if (REFUSED_BY_NODE.test(reason)) return outcome('disrupted', 'DISRUPTED', null, text)
+  if (hasRun) return lostOutcome(`its pod failed while it ran, and nobody saw how it ended: ${text}`)
+  if (NEVER_ON_SUCH_A_NODE.has(reason)) return refusal(text)
   return startError(text === '' ? 'its pod ended without saying why' : text)
 }
 
-/** Reasons with which a kubelet turns a pod away that it was given: another node, or another time, may take it. */
-const REFUSED_BY_NODE =
-  /^(?:OutOf.*|NodeAffinity|NodeShutdown|NodeLost|Terminated|Preempting|.*AdmissionError)$/u
+/** Reasons with which a kubelet turns a pod away for what is in it; for others another time may do. */
+const NEVER_ON_SUCH_A_NODE: ReadonlySet<string> = new Set([
+  'AppArmor',
+  'InitContainerRestartPolicyForbidden',
+  'PodFeatureUnsupported',
+  'PodLevelResourcesNotSupported',
+  'PodOSNotSupported',
+  'PodOSSelectorNodeLabelDoesNotMatch',
+  'SupplementalGroupsPolicyNotSupported',
+  'SysctlForbidden',
+])
 
 /** An init container's failure is the task's: its code is judged as the task's own would be. */
-function failedInit(pod: Pod): Outcome | null {
-  for (const { name, state } of pod.status?.initContainerStatuses ?? []) {
+function failedInit(pod: Pod, stopAsked: boolean): Outcome | null {
+  for (const { name, state } of initStatuses(pod)) {
     const ended = state?.terminated
-    if (ended === undefined || ended.exitCode === 0) continue
-    if (NOT_RUN.has(ended.reason ?? '')) return notRun(`init container ${name}: ${ended.message ?? ''}`)
-    const kind = ended.reason === 'OOMKilled' ? 'oomKilled' : 'exitCode'
-    const message = `init container ${name} exited with code ${ended.exitCode}`
-    return outcome(kind, 'INIT_FAILED', ended.exitCode, message)
+    if (ended === undefined || ended.exitCode === 0 || ended.reason === NOT_FOUND) continue
+    if (NOT_RUN.has(ended.reason ?? '')) return notRun(ended.message ?? '', `init container ${name}: `)
+    if (stopAsked && KILLED_BY.has(ended.exitCode)) return null
+    const outside = stopAsked ? null : endedFromOutside(pod, ended, 'seen')
+    if (outside !== null) return outside
+    const isOom = ended.reason === 'OOMKilled' && ended.exitCode === 137
+    const what = isOom ? 'used more memory than its limit' : `exited with code ${ended.exitCode}`
+    const kind = isOom ? 'oomKilled' : 'exitCode'
+    return outcome(kind, 'INIT_FAILED', ended.exitCode, `init container ${name} ${what}`)
   }
   return null
 }
 
-/** What Kubernetes itself says of a pod that it ends before its time. */
-function disruptionOf(pod: Pod): Outcome | null {
-  const condition = conditionOf(pod, 'DisruptionTarget')
-  if (condition?.status !== 'True') return null
-  const { reason = '', message = '' } = condition
-  const node = pod.spec.nodeName === undefined ? '' : ` (node ${pod.spec.nodeName})`
-  const text = `${message === '' ? reason : message}${node}`
-  switch (reason) {
-    case 'EvictionByEvictionAPI':
-      return outcome('disrupted', 'DRAINED', null, text)
-    case 'PreemptionByScheduler':
-      return outcome('disrupted', 'PREEMPTED', null, text)
-    case 'TerminationByKubelet':
-      return outcome('disrupted', 'EVICTED', null, text)
-    case 'DeletionByTaintManager':
-    case 'DeletionByPodGC':
-      // Its node may only be out of reach: the container may go on there.
-      return outcome('lost', 'NODE_LOST', null, text)
-    default:
-      return outcome('disrupted', 'DISRUPTED', null, text)
+/** What a kubelet hands on of all termination messages of a pod; each container has an equal share of it. */
+const MESSAGES_BYTES_MAX = 12 * 1024
+
+function succeeded(pod: Pod, message: string, restarts: number): Outcome {
+  const { containers = [], initContainers = [], ephemeralContainers = [] } = pod.spec
+  const count = containers.length + initContainers.length + ephemeralContainers.length
+  const share = Math.floor(MESSAGES_BYTES_MAX / Math.max(1, count))
+  // What is as long as it can be may have been cut.
+  if (Buffer.byteLength(message) >= Math.min(OUTPUT_BYTES_MAX + 1, share)) {
+    const most = Math.min(OUTPUT_BYTES_MAX, share - 1)
+    const why = most < OUTPUT_BYTES_MAX ? `, which is the share of one of ${count} containers` : ''
+    const text = `wrote more than ${most} bytes to $KONTROLER_OUTPUT${why}`
+    return outcome('configError', 'OUTPUT_TOO_LARGE', 0, text)
   }
+  const read = parseOutputs(Buffer.from(message), declaredOutputs(pod))
+  if (!read.ok) return outcome('configError', read.reason, 0, read.message)
+  const again = restarts === 0 ? null : `succeeded${againOf(restarts)}`
+  return { ...outcome('succeeded', 'SUCCEEDED', 0, again), outputs: read.values }
 }
 
-const taskStatus = (pod: Pod) => {
-  const name = pod.metadata.annotations?.[KEYS.container]
-  return pod.status?.containerStatuses?.find(status => status.name === name)
+/** Kubelets do not start a task again; if one did, that is said. */
+const againOf = (restarts: number): string =>
+  restarts === 0 ? '' : `, after its node had started it ${restarts + 1} times, which nobody asked for`
+
+function limitOf(pod: Pod): string {
+  const name = containerOf(pod)
+  const memory = pod.spec.containers?.find(one => one.name === name)?.resources?.limits?.['memory']
+  return memory === undefined ? '' : ` of ${memory}`
+}
+
+function taskStatus(pod: Pod): ContainerStatus | null {
+  const name = containerOf(pod)
+  return pod.status?.containerStatuses?.find(status => status.name === name) ?? null
+}
+
+/** The latest time that the pod tells of; so that asked again it says the same. */
+function lastChange(pod: Pod): number | null {
+  const { conditions = [], containerStatuses = [] } = pod.status ?? {}
+  const ends = [...containerStatuses, ...initStatuses(pod)].map(({ state }) => state?.terminated?.finishedAt)
+  const changes = conditions.map(({ lastTransitionTime }) => lastTransitionTime)
+  return latest([...ends, ...changes, pod.status?.startTime].map(timeOf))
 }
 
 /** The annotation is ours, and so is the pod: still nothing that a cluster hands back is trusted to be well-formed. */
@@ -173,11 +209,6 @@ function declaredOutputs(pod: Pod): readonly string[] {
   } catch {
     return []
   }
-}
-
-function timeOf(text: string | undefined): number | null {
-  const at = Date.parse(text ?? '')
-  return Number.isNaN(at) ? null : at
 }
 
 function outcome(

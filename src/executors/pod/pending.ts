@@ -1,7 +1,8 @@
 import type { Outcome } from '../../core/run/events.ts'
 import type { ReasonCode } from '../../core/run/reasons.ts'
-import type { ApiProblem } from '../../kubernetes/problem.ts'
-import { type ContainerState, type Pod, conditionOf } from './pod.ts'
+import { notRun } from './not-run.ts'
+import { GATE } from './names.ts'
+import { type ContainerState, conditionOf, initStatuses, latest, type Pod, timeOf } from './pod.ts'
 
 /** What holds a pod back that has been made and does not run yet. */
 export interface Held {
@@ -25,96 +26,95 @@ const NOTHING: Held = { why: null, giveUp: null }
 
 /** @param waiting  What the kubelet says of the task's container; null before it says anything. */
 export function heldBack(pod: Pod, waiting: ContainerState['waiting'] | null, now: number): Held {
-  const scheduled = conditionOf(pod, 'PodScheduled')
-  if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable')
-    return { why: { reason: 'UNSCHEDULABLE', message: scheduled.message ?? 'no node fits' }, giveUp: null }
-  for (const state of [waiting, ...initWaits(pod)]) {
-    const held = state === null || state === undefined ? null : heldByContainer(pod, state, now)
+  const unplaced = heldByScheduler(pod)
+  if (unplaced !== null) return unplaced
+  const waits = [waiting, ...(pod.status?.initContainerStatuses ?? []).map(({ state }) => state?.waiting)]
+  for (const wait of waits) {
+    const held = wait === null || wait === undefined ? null : heldByContainer(pod, wait, now)
     if (held !== null) return held
   }
   return NOTHING
 }
+
+function heldByScheduler(pod: Pod): Held | null {
+  const { status, reason, message = '' } = conditionOf(pod, 'PodScheduled') ?? {}
+  if (status !== 'False') return null
+  if (reason === 'SchedulingGated') {
+    const gates = (pod.spec.schedulingGates ?? []).flatMap(({ name }) => (name === GATE ? [] : [name]))
+    if (gates.length === 0) return NOTHING
+    return waitsFor('UNSCHEDULABLE', `somebody's scheduling gate holds it back: ${gates.join(', ')}`)
+  }
+  return reason === 'Unschedulable' ? waitsFor(...unschedulable(message)) : null
+}
+
+export const unschedulable = (message: string): readonly [ReasonCode, string] =>
+  /persistentvolumeclaim|volume node affinity/iu.test(message)
+    ? ['VOLUME_PENDING', message]
+    : ['UNSCHEDULABLE', message === '' ? 'no node fits' : message]
 
 function heldByContainer(
   pod: Pod,
   { reason = '', message = '' }: NonNullable<ContainerState['waiting']>,
   now: number,
 ): Held | null {
-  const since = Date.parse(pod.status?.startTime ?? '')
-  const after = (ms: number): number => (Number.isNaN(since) ? now : since) + ms
+  const since = begunAt(pod) ?? now
   const text = message === '' ? reason : message
   switch (reason) {
     case 'InvalidImageName':
     case 'ErrImageNeverPull':
-      return held('IMAGE_PULL', text, now, failure('imageError', 'IMAGE_ERROR', text))
+      return until(now, 'IMAGE_PULL', text, failure('imageError', 'IMAGE_ERROR', text))
     case 'ErrImagePull':
     case 'ImagePullBackOff':
     case 'ImageInspectError':
     case 'RegistryUnavailable':
-      return held('IMAGE_PULL', text, after(IMAGE_MS), failure('imageError', 'IMAGE_ERROR', text))
-    case 'CreateContainerConfigError':
-      return held('CONTAINER_CONFIG', text, after(CONFIG_MS), failure('configError', missing(text), text))
+    case 'SignatureValidationFailed':
+      return until(since + IMAGE_MS, 'IMAGE_PULL', text, failure('imageError', 'IMAGE_ERROR', text))
+    case 'CreateContainerConfigError': {
+      // No Secret that comes later changes what the image says.
+      const at = /runAsNonRoot/u.test(text) ? now : since + CONFIG_MS
+      return until(at, 'CONTAINER_CONFIG', text, failure('configError', missing(text), text))
+    }
     case 'CreateContainerError':
     case 'RunContainerError':
+      return until(since + CONFIG_MS, 'STARTING', text, notRun(text))
     case 'CreatePodSandboxError':
-      return held('STARTING', text, after(CONFIG_MS), failure('startError', 'START_ERROR', text))
+    case 'PreCreateHookError':
+    case 'PreStartHookError':
+    case 'PostStartHookError':
+      return until(since + CONFIG_MS, 'STARTING', text, failure('startError', 'START_ERROR', text))
     case 'CrashLoopBackOff':
       // Only a sidecar is started again and again: the task waits for it.
-      return held('STARTING', text, after(IMAGE_MS), failure('startError', 'START_ERROR', text))
+      return until(since + IMAGE_MS, 'STARTING', text, failure('startError', 'START_ERROR', text))
     default:
       return null
   }
 }
 
-const initWaits = (pod: Pod): readonly ContainerState['waiting'][] =>
-  (pod.status?.initContainerStatuses ?? []).map(({ state }) => state?.waiting)
+/** When the container that is held back could first have been tried: init containers may take as long as they like. */
+const begunAt = (pod: Pod): number | null =>
+  latest([
+    timeOf(pod.status?.startTime),
+    ...initStatuses(pod).map(({ state }) => timeOf(state?.terminated?.finishedAt)),
+  ])
 
-const held = (reason: ReasonCode, message: string, at: number, outcome: Outcome): Held => ({
+const waitsFor = (reason: ReasonCode, message: string): Held => ({ why: { reason, message }, giveUp: null })
+
+const until = (at: number, reason: ReasonCode, message: string, outcome: Outcome): Held => ({
   why: { reason, message },
   giveUp: { at, outcome },
 })
 
-function missing(text: string): ReasonCode {
-  if (/secret/iu.test(text)) return 'SECRET_MISSING'
-  return /configmap/iu.test(text) ? 'CONFIG_MISSING' : 'CONFIG_ERROR'
-}
-
 /**
- * What the refusal of a create means: the end of the attempt, a wait for room, or null for what has nothing to do with
- * the pod (then it is tried again).
+ * What is not there, as kubelets say it: `secret "db" not found`, `couldn't find key password in Secret default/db`,
+ * and the same of a ConfigMap. Anything else is some other mistake.
  */
-export function refusedCreate(
-  problem: ApiProblem,
-):
-  | { readonly kind: 'final'; readonly outcome: Outcome }
-  | { readonly kind: 'wait'; readonly why: Why }
-  | null {
-  const { kind, message } = problem
-  switch (kind) {
-    case 'forbidden':
-      if (message.includes('exceeded quota'))
-        return { kind: 'wait', why: { reason: 'QUOTA_EXCEEDED', message } }
-      // A token that is not let in any more, or rights that are being set up, are not the task's fault.
-      if (message.includes('cannot create resource')) return null
-      if (message.includes('is being terminated'))
-        return { kind: 'final', outcome: failure('configError', 'CONFIG_ERROR', message) }
-      return { kind: 'final', outcome: failure('configError', 'POLICY_DENIED', message) }
-    case 'invalid':
-    case 'badRequest':
-    case 'tooLarge':
-    case 'notFound':
-      // `notFound` is the namespace. An admission webhook denies with 400 as well.
-      return {
-        kind: 'final',
-        outcome: failure(
-          'configError',
-          message.includes('denied the request') ? 'POLICY_DENIED' : 'CONFIG_ERROR',
-          message,
-        ),
-      }
-    default:
-      return null
-  }
+export function missing(text: string): ReasonCode {
+  const found = /\b(secret|configmap) "[^"]*" not found|couldn't find key .* in (Secret|ConfigMap) /iu.exec(
+    text,
+  )
+  const kind = (found?.[1] ?? found?.[2] ?? '').toLowerCase()
+  if (kind === 'secret') return 'SECRET_MISSING'
+  return kind === 'configmap' ? 'CONFIG_MISSING' : 'CONFIG_ERROR'
 }
 
 const failure = (kind: Outcome['kind'], reason: ReasonCode, message: string): Outcome => ({

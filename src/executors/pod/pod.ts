@@ -1,13 +1,24 @@
-import type { KubeObject } from '../../kubernetes/object.ts'
+import type { KubeObject, ObjectMeta } from '../../kubernetes/object.ts'
 
 /** What is read of a pod. Everything that the API may leave out may be absent. */
 export interface Pod extends KubeObject {
+  readonly metadata: ObjectMeta & { readonly deletionGracePeriodSeconds?: number }
   readonly spec: {
     readonly nodeName?: string
     readonly terminationGracePeriodSeconds?: number
     readonly activeDeadlineSeconds?: number
+    readonly schedulingGates?: readonly { readonly name: string }[]
+    readonly containers?: readonly ContainerSpec[]
+    readonly initContainers?: readonly ContainerSpec[]
+    readonly ephemeralContainers?: readonly ContainerSpec[]
   }
   readonly status?: PodStatus
+}
+
+export interface ContainerSpec {
+  readonly name: string
+  readonly restartPolicy?: string
+  readonly resources?: { readonly limits?: Readonly<Record<string, string>> }
 }
 
 export interface PodStatus {
@@ -30,6 +41,9 @@ export interface PodCondition {
 
 export interface ContainerStatus {
   readonly name: string
+  readonly restartCount?: number
+  /** Absent until the container was made. */
+  readonly containerID?: string
   readonly state?: ContainerState
 }
 
@@ -57,3 +71,22 @@ export const conditionOf = (pod: Pod, type: string): PodCondition | null =>
 /** It will never run again, whatever its containers are said to be. */
 export const isOver = (pod: Pod): boolean =>
   pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+/** Init containers that run once, one after the other: not those that run beside the task (`restartPolicy: Always`). */
+export function initStatuses(pod: Pod): readonly ContainerStatus[] {
+  const beside = new Set(
+    (pod.spec.initContainers ?? []).flatMap(({ name, restartPolicy }) =>
+      restartPolicy === 'Always' ? [name] : [],
+    ),
+  )
+  return (pod.status?.initContainerStatuses ?? []).filter(({ name }) => !beside.has(name))
+}
+
+/** Milliseconds since 1970; null for what is absent or no time. */
+export function timeOf(text: string | undefined): number | null {
+  const at = Date.parse(text ?? '')
+  return Number.isNaN(at) ? null : at
+}
+
+export const latest = (times: readonly (number | null)[]): number | null =>
+  times.reduce((most, at) => (at === null || (most !== null && most > at) ? most : at), null)

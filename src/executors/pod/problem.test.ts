@@ -32,6 +32,10 @@ test('what the engine needs for itself is refused in a sentence', () => {
     [{ containers: [{ name: 'build', command: ['x'] }] }, /says command of build/],
     [{ containers: [{ name: 'build', args: ['x'] }] }, /says args of build/],
     [{ containers: [{ name: 'build', restartPolicy: 'Always' }] }, /says restartPolicy of build/],
+    [
+      { containers: [{ name: 'side', restartPolicyRules: [{ action: 'RestartAllContainers' }] }] },
+      /asks for RestartAllContainers/,
+    ],
     [{ metadata: { name: 'mine' } }, /metadata\.name is the engine's/],
     [{ metadata: { finalizers: ['a/b'] } }, /metadata\.finalizers is the engine's/],
     [{ metadata: { labels: { 'kontroler.greedykomodo/run': 'x' } } }, /metadata\.labels has kontroler/],

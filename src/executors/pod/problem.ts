@@ -44,6 +44,8 @@ function templateProblem(spec: AttemptSpec): string | null {
     return `podTemplate.restartPolicy is ${JSON.stringify(restart)}, but only Never can be: the engine retries`
   if (listOf(template['ephemeralContainers']).length > 0)
     return 'podTemplate.ephemeralContainers cannot be given to a new pod; write them as containers'
+  if (JSON.stringify(template).includes('"RestartAllContainers"'))
+    return 'podTemplate asks for RestartAllContainers, which would start the task again: the engine retries'
   if (spec.pod.startGuarantee === 'strict' && (template['nodeName'] ?? '') !== '')
     return 'podTemplate.nodeName goes around the scheduler, which startGuarantee: strict needs; use nodeSelector'
   const taken = spec.workspace ? Object.values(OWN_VOLUMES) : [OWN_VOLUMES.own]
