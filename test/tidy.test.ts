@@ -13,6 +13,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kubernetes: ['core'],
   executors: ['core', 'ports', 'kubernetes'],
   archives: ['core', 'ports'],
+  config: ['core'],
+  'config.ts': ['core', 'config'],
+  controller: ['core', 'ports', 'config', 'config.ts', 'kubernetes'],
   cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes'],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */
@@ -20,6 +23,8 @@ const CORE_LIBRARIES: Readonly<Record<string, string>> = {
   '@marcbachmann/cel-js': 'src/core/expression/cel.ts',
   croner: 'src/core/schedule/cron.ts',
 }
+/** Who may read the environment: the configuration, the command line, and what hands it on to tasks. */
+const ENVIRONMENT = ['src/config.ts', 'src/cli/', 'src/executors/process/']
 const LINES_MAX = 400
 const LINE_LENGTH_MAX = 120
 
@@ -79,6 +84,15 @@ test('core is pure: no Node, no library but two, no clock, no chance', () => {
       if (text.includes(word)) wrong.push(`${file} uses ${word}`)
     }
   }
+  assert.deepEqual(wrong, [])
+})
+
+test('the environment is read in few places', () => {
+  const wrong = production.filter(
+    file =>
+      !ENVIRONMENT.some(place => normalize(file).startsWith(place)) &&
+      /process\.env|\{[^}]*\benv\b[^}]*\} = process/.test(readFileSync(file, 'utf8')),
+  )
   assert.deepEqual(wrong, [])
 })
 

@@ -98,6 +98,7 @@ class DirectLogs implements PodLogs {
   readonly #folder: string
   readonly #pods = new Map<string, PodPlace>()
   readonly #whole = new Set<string>()
+  readonly #removed = new Set<string>()
 
   constructor(client: Client, folder: string) {
     this.#client = client
@@ -132,7 +133,7 @@ class DirectLogs implements PodLogs {
         return await files.size(ref)
       },
       remove: async run => {
-        this.#pods.clear()
+        this.#removed.add(run)
         await files.remove(run)
       },
     }
@@ -140,7 +141,7 @@ class DirectLogs implements PodLogs {
 
   async #fetch(ref: AttemptRef): Promise<void> {
     const pod = this.#pods.get(keyOf(ref))
-    if (pod === undefined || this.#whole.has(keyOf(ref))) return
+    if (pod === undefined || this.#whole.has(keyOf(ref)) || this.#removed.has(ref.run)) return
     const parts: Buffer[] = []
     try {
       const answer = await this.#client.logs(pod, {})
@@ -151,6 +152,7 @@ class DirectLogs implements PodLogs {
       return
     }
     const file = join(this.#folder, attemptPath(ref.run, ref.task, ref.attempt), 'log')
+    if (this.#removed.has(ref.run)) return
     await mkdir(dirname(file), { recursive: true })
     await writeFile(file, Buffer.concat(parts))
   }
