@@ -17,6 +17,7 @@ import { mayBeSentAgain, PodAttempt } from './attempt.ts'
 import { Cluster, placeOf } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
 import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
+import { ignoredOf } from './ignored.ts'
 import { installationSelector, refOfPod } from './names.ts'
 import type { Pod } from './pod.ts'
 import { type Kept, keptOf, Sweeper } from './sweeper.ts'
@@ -122,8 +123,8 @@ class PodExecutor implements Executor {
     })
   }
 
-  ignores(_work: ContainerWork): readonly string[] {
-    return []
+  ignores(work: ContainerWork): readonly string[] {
+    return ignoredOf(work)
   }
 
   start(spec: AttemptSpec): void {
