@@ -428,6 +428,27 @@ function atMostOnce(rule: Rule, rounds: number): void {
     assert.equal((await second.run(spec)).exitCode, 7)
     assert.equal(await logText(harness, spec), 'begin\nend\n')
   })
+
+  rule(
+    'meant to start where nobody can look any more: it may have run, so it never starts, and is lost',
+    async harness => {
+      const watched = new Watched(harness)
+      // Of one whose knowledge lasts there is no such place.
+      if (watched.executor.era === undefined) return
+      for (const act of ['start', 'stop'] as const) {
+        const spec = attempt(harness, { sh: 'echo ran', era: 'another' })
+        assert.equal(await watched.executor.adopt(spec), false)
+        if (act === 'start') watched.executor.start(spec)
+        else watched.executor.stop(spec, 0)
+        const outcome = await watched.ended(spec)
+        assert.deepEqual([outcome.kind, outcome.reason], ['lost', 'LOST'])
+        assert.deepEqual(await new Watched(harness).run(spec), outcome)
+        assert.equal(await logText(harness, spec), '')
+      }
+      const here = attempt(harness, { sh: 'echo ran', era: watched.executor.era })
+      assert.equal((await watched.run(here)).kind, 'succeeded')
+    },
+  )
 }
 
 function stopping(rule: Rule, rounds: number, first: boolean): void {
