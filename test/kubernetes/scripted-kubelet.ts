@@ -120,7 +120,7 @@ export class ScriptedKubelet implements ContainerLogSource {
   }
 
   #wake(): void {
-    for (const wake of Array.from(this.#changed)) wake()
+    for (const wake of [...this.#changed]) wake()
   }
 
   async *#answer(request: ContainerLogRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
