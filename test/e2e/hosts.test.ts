@@ -122,8 +122,8 @@ function onTwoHosts(title: string, proof: (hosts: TwoHosts) => Promise<void>): v
   })
 }
 
-async function twoHosts(t: TestContext, { server }: ServerOfFile): Promise<TwoHosts> {
-  const database = freshSchema(server())
+async function twoHosts(t: TestContext, of: ServerOfFile): Promise<TwoHosts> {
+  const database = freshSchema(of.server())
   const here = await Place.make(t, { database })
   const boot = here.file('boot', `${randomUUID()}\n`)
   const place = await Place.make(t, { database, through: otherHost(boot) })
