@@ -92,7 +92,7 @@ database:
   {{- if .urlSecret.name }}
   urlFile: /etc/kontroler/database/url
   {{- else }}
-  url: {{ printf "postgres://%s@%s:%d/%s?sslmode=%s&schema=%s%s" (urlquery .user) .host (int .port) (urlquery .database) .sslMode .schema (ternary "&sslrootcert=/etc/kontroler/database/ca.crt" "" (ne .caSecret.name "")) | quote }}
+  url: {{ printf "postgres://%s@%s:%d/%s?sslmode=%s&schema=%s%s" (.user | urlquery | replace "+" "%20") .host (int .port) (.database | urlquery | replace "+" "%20") .sslMode .schema (ternary "&sslrootcert=/etc/kontroler/database/ca.crt" "" (ne .caSecret.name "")) | quote }}
   {{- if .passwordSecret.name }}
   passwordFile: /etc/kontroler/database/password
   {{- end }}
