@@ -43,6 +43,10 @@ if (rolldown === null) {
     rmSync(dist, { recursive: true, force: true })
     renameSync(draft, dist)
     console.log(`bundle of ${inputs.length} files made in ${Date.now() - start} ms`)
+  } catch (error) {
+    // No reason to fail an installation: the sources run without it, and tell what is wrong with them.
+    rmSync(dist, { recursive: true, force: true })
+    console.error(`no bundle: ${error instanceof Error ? error.message : error}`)
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }

@@ -31,7 +31,7 @@ logs:
     bucket: task-logs
 \`\`\`
 
-The Helm chart writes this file from its values ([installing](../guide/install.md)). All mistakes are told at once, each with its key and place, and the controller does not start.
+The controller cannot be installed yet ([what is there](../guide/install.md)); this is what it reads. All mistakes are told at once, each with its key and place, and the controller does not start.
 
 ${rows([
   ['key', 'variable', 'must be', 'default', 'meaning'],
@@ -56,7 +56,7 @@ test('the page of metrics is that of the table', () => {
     'docs/reference/metrics.md',
     `# Metrics
 
-The controller serves metrics for Prometheus at \`/metrics\`, port 8080, beside \`/livez\` and \`/readyz\`. The Helm chart brings a ServiceMonitor and a Grafana dashboard ([installing](../guide/install.md)). With them come the usual ones of the process and of Node (\`process_*\`, \`nodejs_*\`).
+The controller serves metrics for Prometheus at \`/metrics\`, port 8080, beside \`/livez\` and \`/readyz\`. It cannot be installed yet ([what is there](../guide/install.md)). With them come the usual ones of the process and of Node (\`process_*\`, \`nodejs_*\`).
 
 Names marked † are those of earlier versions of Kontroler, with the same meaning. Series by task are limited to 5,000 tasks and those by DAG to 5,000 DAGs; what comes later counts under the name \`_other\`.
 

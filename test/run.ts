@@ -25,8 +25,13 @@ if (files.length === 0) {
 }
 
 const count = { passed: 0, failed: 0, skipped: 0 }
+const many = process.env['KONTROLER_KILLS'] !== undefined
 // They share one node, on which whole suites of pods are enough for two cores.
-const events = run({ files, concurrency: cluster ? 1 : 2, timeout: cluster ? 1_200_000 : 300_000 })
+const events = run({
+  files,
+  concurrency: cluster ? 1 : 2,
+  timeout: many ? 3_600_000 : cluster ? 1_200_000 : 300_000,
+})
 events.on('test:pass', event => {
   if (event.details.type === 'suite') return
   if (event.skip !== undefined) count.skipped += 1

@@ -25,6 +25,8 @@ export const createRoutedExecutor = (options: RoutedOptions): Executor => new Ro
 
 class RoutedExecutor implements Executor {
   readonly name: string
+  /** That of the kind that new attempts are started with. */
+  readonly era?: string
   readonly #options: RoutedOptions
   #other: Promise<Executor | null> | null = null
   /** Attempts of the other kind. */
@@ -33,6 +35,8 @@ class RoutedExecutor implements Executor {
   constructor(options: RoutedOptions) {
     this.#options = options
     this.name = options.executor.name
+    const { era } = options.executor
+    if (era !== undefined) this.era = era
   }
 
   ignores(work: ContainerWork): readonly string[] {

@@ -13,9 +13,10 @@ export interface Executor {
   /** `process`, `container`, `pod`. */
   readonly name: string
   /**
-   * What this executor knows of attempts may end with this: for processes, the boot of the machine. It is written down
-   * with each intent; an attempt that was meant to start in an earlier era and of which nothing is known may have run,
-   * and ends as lost. Absent when its knowledge lasts.
+   * What this executor knows of attempts may end with this: for processes and containers of a machine, its state
+   * directory; for processes, the boot of the machine too. It is written down with each intent; an attempt that was meant
+   * to start in another era and of which nothing is known may have run, and ends as lost, also when it is asked to stop.
+   * Absent when its knowledge lasts.
    */
   readonly era?: string
   /**

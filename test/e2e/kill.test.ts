@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { chance } from '../../src/core/chance.ts'
-import { type Subject, killedRun, noFigures, runOf, told, withLedger } from './kills.ts'
+import {
+  type Ground,
+  type Subject,
+  killedRun,
+  noFigures,
+  runOf,
+  told,
+  undisturbed,
+  withLedger,
+} from './kills.ts'
 import { Place, inParallel } from './kontroler.ts'
 
 /**
@@ -17,12 +26,11 @@ const SEED = process.env['KONTROLER_SEED'] ?? 'kill'
 const LIFE_MS = 1_000
 
 /** Twelve tasks, as the example has them. */
-const RELEASE: Subject = { text: readFileSync('examples/release.yaml', 'utf8'), dag: 'release', attempts: 12 }
+const RELEASE: Subject = { text: readFileSync('examples/release.yaml', 'utf8'), dag: 'release' }
 
 /** A retry, a lock, children, a workspace, a daemon that is left behind, and something under finally. */
 const RICH: Subject = {
   dag: 'rich',
-  attempts: 10,
   text: `apiVersion: kontroler.greedykomodo/v1alpha1
 kind: DAG
 metadata: {name: child}
@@ -69,15 +77,16 @@ for (const [name, subject, kills] of [
 ] as const) {
   test(`${name}, killed ${kills} times at random moments (seed ${SEED}): each attempt ran once, and all ends well`, async t => {
     const figures = noFigures()
+    const on = async <T>(work: (ground: Ground) => Promise<T>): Promise<T> => {
+      const place = await Place.make(t)
+      const leftovers = (): readonly number[] => place.tasks()
+      const done = await work({ place, seed: SEED, containers: false, leftovers })
+      await place.remove()
+      return done
+    }
+    const peaceful = await on(ground => undisturbed(ground, subject))
     await inParallel([1, 2], 2, async () => {
-      while (figures.kills < kills) {
-        figures.runs += 1
-        const place = await Place.make(t)
-        const leftovers = (): readonly number[] => place.tasks()
-        const ground = { place, seed: SEED, lifeMs: LIFE_MS, mounts: false, leftovers }
-        await killedRun(ground, subject, figures.runs, figures)
-        await place.remove()
-      }
+      while (figures.kills < kills) await on(ground => killedRun(ground, subject, peaceful, figures, kills))
     })
     t.diagnostic(told(figures))
   })

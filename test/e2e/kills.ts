@@ -3,97 +3,128 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseAllDocuments, stringify } from 'yaml'
-import { createFilesystemLogs } from '../../src/archives/filesystem/logs.ts'
 import { chance } from '../../src/core/chance.ts'
 import { workspacePath } from '../../src/core/run/attempt-path.ts'
-import { replay } from '../../src/core/run/evolve.ts'
-import type { AttemptRow } from '../../src/core/run/rows.ts'
-import { takeChangedRows } from '../../src/core/run/to-rows.ts'
-import type { Store, StoredRun } from '../../src/ports/store.ts'
+import type { StoredRun } from '../../src/ports/store.ts'
+import { type EndedRun, endedRun, sorted } from './ended-run.ts'
 import { type Command, type Place, until } from './kontroler.ts'
 
 export interface Subject {
   readonly text: string
   readonly dag: string
-  /** Attempts that processes make, over the run and its children. */
-  readonly attempts: number
 }
 
 export interface Figures {
   kills: number
   runs: number
   before: number
+  amid: number
+  between: number
   after: number
   resumes: number
   attempts: number
-  /** Attempts whose container was made and never started. */
-  unstarted: number
+  neverBegan: number
 }
 
 export const noFigures = (): Figures => ({
   kills: 0,
   runs: 0,
   before: 0,
+  amid: 0,
+  between: 0,
   after: 0,
   resumes: 0,
   attempts: 0,
-  unstarted: 0,
+  neverBegan: 0,
 })
 
 export const told = (figures: Figures): string =>
   `${figures.kills} kills of ${figures.runs} runs: ${figures.before} before the run was recorded, ` +
-  `${figures.after} after its end, ${figures.resumes} resumes, ${figures.attempts} attempts ran once each` +
-  (figures.unstarted === 0 ? '' : `, ${figures.unstarted} were killed before their start`)
+  `${figures.amid} with attempts under way, ${figures.between} with none, ${figures.after} after its end; ` +
+  `${figures.resumes} resumes, ${figures.attempts} attempts ran once each, ${figures.neverBegan} never began`
 
 /** Where and how the run is killed. */
 export interface Ground {
   /** Its processes, its state directory and its database. */
   readonly place: Place
   readonly seed: string
-  /** The run takes about this long, and so does a start. */
-  readonly lifeMs: number
-  /** What of the attempts still runs. */
+  /** What of the attempts still runs, or is kept. */
   leftovers(): readonly unknown[]
-  /** Tasks see only what is mounted: the folder with the ledger is. */
-  readonly mounts: boolean
+  /**
+   * Tasks run in containers. They see only what is mounted: the folder with the ledger is. Who dies between its claim
+   * of an attempt and the start leaves one that never began, and another attempt is made for it.
+   */
+  readonly containers: boolean
 }
 
 /** Most kills of one run; then it may go to its end. */
 const KILLS_OF_ONE_RUN_MAX = 4
 
-/** Runs it, kills the engine and what resumes it at random moments, lets it end, and looks at everything. */
+/** A run that nobody disturbed. */
+export interface Undisturbed {
+  readonly result: EndedRun['result']
+  /** From the command line to its end, on this machine as it is now. */
+  readonly lifeMs: number
+}
+
+/** What the run comes to when nobody kills anything. */
+export async function undisturbed(ground: Ground, subject: Subject): Promise<Undisturbed> {
+  const { first, ledger } = prepared(ground, subject)
+  const began = performance.now()
+  const { code, output } = await ground.place.run(first)
+  const lifeMs = performance.now() - began
+  assert.equal(code, 0, output)
+  const { result, neverBegan } = await check(ground, ledger)
+  assert.deepEqual(neverBegan, [])
+  return { result, lifeMs }
+}
+
+/**
+ * Runs it, kills the engine and what resumes it at random moments, lets it end, and looks at everything.
+ *
+ * @param peaceful  What {@link undisturbed} told: what it must come to, and the time over which kills are spread.
+ * @param killsMax  Of all runs together, as `figures` counts them.
+ */
 export async function killedRun(
   ground: Ground,
   subject: Subject,
-  number: number,
+  peaceful: Undisturbed,
   figures: Figures,
+  killsMax: number,
 ): Promise<void> {
-  const { place, seed, lifeMs } = ground
-  const ledger = join(place.folder, 'ledger')
-  const lock = join(place.folder, 'lock')
-  const file = place.file(
-    'dag.yaml',
-    withLedger(subject.text.replaceAll('LOCK', lock), ledger, ground.mounts),
-  )
+  const { place, seed } = ground
+  const number = (figures.runs += 1)
+  const { first, ledger } = prepared(ground, subject)
   const draw = (name: string): number => chance(`${seed}/${subject.dag}/${number}/${name}`)
-  const first = ['run', file, '--dag', subject.dag]
   const kills = 1 + Math.floor(draw('kills') * KILLS_OF_ONE_RUN_MAX)
-  for (let kill = 0; kill < kills; kill += 1) {
+  for (let kill = 0; kill < kills && figures.kills < killsMax; kill += 1) {
     const there = await runOf(place)
     const command = place.start(there === null ? first : ['resume', there.id])
     if (there !== null) figures.resumes += 1
     // Some while it starts up, most while the run goes: how long a start takes depends on the machine.
     if (draw(`when ${kill}`) > 0.25) await Promise.race([command.says('\n'), command.over])
-    if (!(await killAfter(command, draw(`moment ${kill}`) * lifeMs))) break
+    if (!(await killAfter(command, draw(`moment ${kill}`) * peaceful.lifeMs))) break
     figures.kills += 1
-    const now = await runOf(place)
-    if (now === null) figures.before += 1
-    if (now?.phase === 'succeeded') figures.after += 1
+    figures[await found(place)] += 1
   }
   const left = await runOf(place)
   const last = await place.run(left === null ? first : ['resume', left.id])
   assert.equal(last.code, 0, `life ${number}: ${last.output}`)
-  await check(ground, subject, ledger, figures)
+  const ended = await check(ground, ledger)
+  assert.deepEqual(ended.result, peaceful.result, 'the run came to the same as one that nobody killed')
+  if (!ground.containers) assert.deepEqual(ended.neverBegan, [])
+  figures.attempts += ended.ran.length
+  figures.neverBegan += ended.neverBegan.length
+}
+
+function prepared(
+  { place, containers }: Ground,
+  subject: Subject,
+): { readonly first: readonly string[]; readonly ledger: string } {
+  const ledger = join(place.folder, 'ledger')
+  const text = subject.text.replaceAll('LOCK', join(place.folder, 'lock'))
+  const file = place.file('dag.yaml', withLedger(text, ledger, containers))
+  return { first: ['run', file, '--dag', subject.dag], ledger }
 }
 
 /** False when it had ended before. */
@@ -103,6 +134,15 @@ async function killAfter(command: Command, ms: number): Promise<boolean> {
   return (await command.over).signal === 'SIGKILL'
 }
 
+/** How far the run had come when its engine was killed. */
+async function found(place: Place): Promise<'before' | 'amid' | 'after' | 'between'> {
+  const run = await runOf(place)
+  if (run === null) return 'before'
+  if (run.phase === 'succeeded') return 'after'
+  const attempts = await place.read(store => store.attempts(run.id))
+  return attempts.some(({ phase }) => phase !== 'ended') ? 'amid' : 'between'
+}
+
 /** The run that was asked for; null when it was killed before it was recorded. */
 export async function runOf(place: Place): Promise<StoredRun | null> {
   const runs = (await place.runs()).filter(({ parentRun }) => parentRun === null)
@@ -110,66 +150,18 @@ export async function runOf(place: Place): Promise<StoredRun | null> {
   return runs[0] ?? null
 }
 
-async function check(ground: Ground, subject: Subject, ledger: string, figures: Figures): Promise<void> {
+/** None doubled, none lost, nothing left over. */
+async function check(ground: Ground, ledger: string): Promise<EndedRun> {
   const { place } = ground
-  const runs = await place.runs()
-  const attempts = new Map<string, AttemptRow>()
-  await place.read(async store => {
-    for (const run of runs) {
-      assert.equal(run.phase, 'succeeded')
-      for (const row of await attemptsOf(store, run))
-        attempts.set(`${run.id}/${row.task}/${row.attempt}`, row)
-    }
-  })
-  // Killed between its claim and its start, a container never runs; a further attempt takes its place.
-  for (const [key, { reason }] of attempts) {
-    if (reason !== 'START_ERROR') continue
-    attempts.delete(key)
-    figures.unstarted += 1
-  }
-  const ended = [...attempts].map(([key, { reason, message }]) => `${key} ${reason} ${message ?? ''}`)
-  assert.equal(attempts.size, subject.attempts, ended.join('\n'))
-  const expected = [...attempts.keys()].flatMap(key => [`${key} begins`, `${key} ends`])
+  const ended = await endedRun(place)
+  const expected = ended.ran.flatMap(key => [`${key} begins`, `${key} ends`])
   const ran = readFileSync(ledger, 'utf8').trimEnd().split('\n')
   assert.deepEqual(sorted(ran), sorted(expected), 'each attempt ran once, and to its end')
-  const logs = createFilesystemLogs(place.state)
-  for (const [key, { task, attempt }] of attempts) {
-    const run = key.slice(0, key.indexOf('/'))
-    const text = new TextDecoder().decode(await logs.read({ run, task, attempt }, 0, 10_000))
-    assert.ok(text.endsWith('all said\n'), `the log of ${key} is complete: ${text}`)
-  }
   await until('nothing of the attempts is left', () => (ground.leftovers().length === 0 ? true : null))
-  const workspaces = runs.map(({ id }) => join(place.state, workspacePath(id)))
+  const workspaces = ended.runs.map(({ id }) => join(place.state, workspacePath(id)))
   assert.deepEqual(workspaces.filter(existsSync), [], 'no workspace is left')
-  figures.attempts += attempts.size
+  return ended
 }
-
-/** The attempts of a run that were processes, after its rows were held against what its events say. */
-async function attemptsOf(store: Store, run: StoredRun): Promise<readonly AttemptRow[]> {
-  const events = await store.events(run.id)
-  const [first] = events
-  assert.ok(first?.type === 'runCreated')
-  const dag = await store.dagByHash(first.dagHash)
-  assert.ok(dag !== null)
-  const rows = takeChangedRows(replay(dag.dag, events))
-  const { version, owner: _, ...stored } = run
-  assert.deepEqual(stored, rows.run, 'the run is what its events say')
-  assert.equal(version, events.length)
-  assert.deepEqual(
-    (await store.tasks({ run: run.id })).items,
-    rows.tasks.toSorted((a, b) => a.index - b.index),
-  )
-  const found = await store.attempts(run.id)
-  assert.deepEqual(byKey(found), byKey(rows.attempts))
-  return found.filter(({ task }) => !task.startsWith('sub'))
-}
-
-function byKey(rows: readonly AttemptRow[]): readonly AttemptRow[] {
-  const key = ({ task, attempt }: AttemptRow): string => `${task}/${attempt}`
-  return rows.toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
-}
-
-const sorted = (texts: readonly string[]): readonly string[] => texts.toSorted((a, b) => (a < b ? -1 : 1))
 
 interface DocumentTask {
   script?: string
@@ -180,8 +172,11 @@ interface Document {
   readonly spec: { task: DocumentTask[]; finally?: DocumentTask[] }
 }
 
-/** Each script tells a file outside of the state directory that it begins and ends. */
-export function withLedger(text: string, ledger: string, mounts: boolean): string {
+/**
+ * Each script tells a file outside of the state directory that it begins and ends, and says so much that its log is in
+ * several pieces.
+ */
+export function withLedger(text: string, ledger: string, containers: boolean): string {
   const documents = parseAllDocuments(text).map(document => document.toJS() as Document)
   const folder = dirname(ledger)
   const podTemplate = {
@@ -192,8 +187,9 @@ export function withLedger(text: string, ledger: string, mounts: boolean): strin
   for (const { spec } of documents) {
     for (const task of [...spec.task, ...(spec.finally ?? [])]) {
       if (task.script === undefined) continue
-      task.script = `trap '${tell('ends')}; echo all said' EXIT\n${tell('begins')}\n${task.script}\n`
-      if (mounts) task.podTemplate = podTemplate
+      const end = `seq 201 400; ${tell('ends')}; echo all said`
+      task.script = `trap '${end}' EXIT\n${tell('begins')}\nseq 1 200\n${task.script}\n`
+      if (containers) task.podTemplate = podTemplate
     }
   }
   return documents.map(document => stringify(document, { aliasDuplicateObjects: false })).join('---\n')

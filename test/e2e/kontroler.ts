@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdio?: 'no input' | 'closed input'
+  /** Command that executes what follows it, in the surroundings it makes. */
+  readonly through?: readonly string[]
 }
 
 /** What every command of a place is started with. */
@@ -41,6 +43,7 @@ export interface Surroundings {
   /** URL of the PostgreSQL database that takes the place of the file in the state directory. */
   readonly database?: string
   readonly env?: Readonly<Record<string, string>>
+  readonly through?: readonly string[]
 }
 
 /** A folder of its own with a state directory, whose processes are gone when the test is over. */
@@ -73,9 +76,10 @@ export class Place {
 
   /** Starts `kontroler` over the state directory. */
   start(args: readonly string[], options: StartOptions = {}): Command {
-    const { database, env } = this.#surroundings
+    const { database, env, through = [] } = this.#surroundings
     const command = startCommand(['--state', this.state, ...args], {
       cwd: this.folder,
+      through,
       ...options,
       env: { ...(database === undefined ? {} : { KONTROLER_DATABASE: database }), ...env, ...options.env },
     })
@@ -131,7 +135,8 @@ export class Place {
 }
 
 export function startCommand(args: readonly string[], options: StartOptions = {}): Command {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const [command = '', ...all] = [...(options.through ?? []), process.execPath, BIN, ...args]
+  const child = spawn(command, all, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: {
       ...process.env,

@@ -14,6 +14,8 @@ import type {
   Observation,
   Observe,
 } from '../../ports/executor.ts'
+import { eraOf, mayHaveRun } from '../era.ts'
+import { stateIdentity } from '../state-identity.ts'
 import { Attempt } from './attempt.ts'
 import { launcherPlace, Launchers } from './launchers.ts'
 import { ignoredOf } from './ignored.ts'
@@ -63,7 +65,7 @@ class ProcessExecutor implements Executor {
   constructor(options: ProcessExecutorOptions) {
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
     this.#place = { state: realpathSync(options.stateDir), ...launcherPlace(options.shell) }
-    this.era = this.#place.boot
+    this.era = eraOf('process', stateIdentity(this.#place.state), this.#place.boot)
     this.#launchers = options.launchers ?? new Launchers(this.#place)
     this.#observe = options.observe
     this.#clock = options.clock ?? machineClock
@@ -88,8 +90,8 @@ class ProcessExecutor implements Executor {
     return true
   }
 
-  stop(ref: AttemptRef, graceMs: number): void {
-    this.#attempt(ref).stop(graceMs)
+  stop(intended: Intended, graceMs: number): void {
+    this.#attempt(intended).stop(intended, graceMs)
   }
 
   /** The record stays as a tombstone until the run is removed: it is what holds back a launcher that comes late. */
@@ -132,6 +134,7 @@ class ProcessExecutor implements Executor {
       place: this.#place,
       launchers: this.#launchers,
       clock: this.#clock,
+      mayHaveRun: ({ era }) => mayHaveRun(era, this.era),
       report: observation => this.#report(folder, observation),
     })
     this.#attempts.set(folder, attempt)
