@@ -15,6 +15,7 @@ const APPLY = ['apply', '--dry-run=server', '--server-side', '--force-conflicts'
 describe('the chart in a real cluster', () => {
   let kubeconfig = ''
   let folders: readonly string[] = []
+  let foreign: readonly string[] = []
   const path = (name: 'kubectl' | 'helm'): string => join(folders[name === 'kubectl' ? 0 : 1] ?? '', name)
   const program = (name: 'kubectl' | 'helm', args: readonly string[], input = ''): string =>
     execFileSync(path(name), ['--kubeconfig', kubeconfig, ...args], {
@@ -25,18 +26,25 @@ describe('the chart in a real cluster', () => {
     })
   const kubectl = (...args: readonly string[]): string => program('kubectl', args)
   const helm = (...args: readonly string[]): string => program('helm', args)
+  const crds = (): readonly string[] =>
+    kubectl('get', 'crd', '-o', 'name')
+      .split('\n')
+      .filter(name => name.endsWith('.kontroler.greedykomodo'))
   const listOf = (items: readonly object[]): string =>
     JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
 
   before(async () => {
     folders = await kubectlPrograms()
     kubeconfig = process.env['KUBECONFIG'] ?? (await fullCluster()).kubeconfig
+    foreign = crds()
     for (const namespace of NAMESPACES) kubectl('create', 'namespace', namespace)
   })
-  // The CRDs stay, as other tests may use them.
+  // CRDs outlive their release; those that were there before are somebody else's.
   after(() => {
     spawnSync(path('helm'), ['--kubeconfig', kubeconfig, 'uninstall', '-n', CONTROLLER, 'kontroler'])
     kubectl('delete', 'namespace', ...NAMESPACES, '--wait=false')
+    const own = crds().filter(name => !foreign.includes(name))
+    if (own.length > 0) kubectl('delete', ...own)
   })
 
   for (const [name, values] of Object.entries(VALUE_SETS))
@@ -70,10 +78,7 @@ describe('the chart in a real cluster', () => {
     const values: Values = { namespaces: [TEAM_A, TEAM_B], 'rbac.userRoles': true }
     // Nothing waits for the pod: its image is another test's.
     const install = (): string =>
-      helm(
-        ...['upgrade', '--install', 'kontroler', 'deploy/chart', '-n', CONTROLLER, '--take-ownership'],
-        ...valueArgs(values),
-      )
+      helm('upgrade', '--install', 'kontroler', 'deploy/chart', '-n', CONTROLLER, ...valueArgs(values))
 
     before(() => {
       install()
