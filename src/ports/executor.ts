@@ -14,9 +14,9 @@ export interface Executor {
   readonly name: string
   /**
    * What this executor knows of attempts may end with this: for processes and containers of a machine, its state
-   * directory; for processes, the boot of the machine too. It is written down with each intent; an attempt that was meant
-   * to start in another era and of which nothing is known may have run, and ends as lost, also when it is asked to stop.
-   * Absent when its knowledge lasts.
+   * directory; for processes, the boot of the machine too; for pods, their fence. It is written down with each intent;
+   * an attempt that was meant to start in another era and of which nothing is known may have run, and ends as lost,
+   * also when it is asked to stop. Absent when its knowledge lasts.
    */
   readonly era?: string
   /**

@@ -132,7 +132,6 @@ class DirectLogs implements PodLogs {
         await this.#fetch(ref)
         return await files.size(ref)
       },
-      containers: async () => [],
       remove: async run => {
         this.#removed.add(run)
         await files.remove(run)

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freshSchema, type ServerOfFile, withServer } from '../contracts/postgres/with-server.ts'
 import { type Command, Place, dagText } from './kontroler.ts'
@@ -99,9 +99,9 @@ interface TwoHosts {
   /** The run that was begun on the other machine; two of its tasks run. */
   readonly begun: Begun
   /** Each attempt as `task number outcome reason`. */
-  attempts(): Promise<readonly string[]>
+  readonly attempts: () => Promise<readonly string[]>
   /** Each start that a task has told, as `task/number on host`. */
-  ran(): readonly string[]
+  readonly ran: () => readonly string[]
 }
 
 interface Begun {
@@ -122,8 +122,8 @@ function onTwoHosts(title: string, proof: (hosts: TwoHosts) => Promise<void>): v
   })
 }
 
-async function twoHosts(t: TestContext, { server }: ServerOfFile): Promise<TwoHosts> {
-  const database = freshSchema(server())
+async function twoHosts(t: TestContext, of: ServerOfFile): Promise<TwoHosts> {
+  const database = freshSchema(of.server())
   const here = await Place.make(t, { database })
   const boot = here.file('boot', `${randomUUID()}\n`)
   const place = await Place.make(t, { database, through: otherHost(boot) })

@@ -99,8 +99,10 @@ function deletionOf(pod: Pod): Found | null {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
   const end = timeOf(deletionTimestamp)
   if (end === null) return null
-  // The time stamp is when the pod is to be gone, not when that was asked for.
-  const since = end - deletionGracePeriodSeconds * 1000
+  // The time stamp is when the pod is to be gone, not when that was asked for. A kubelet that is done with a pod which
+  // something keeps sets it anew, with a grace of 0; then it was asked for at most the pod's own grace before.
+  const grace = deletionGracePeriodSeconds || (pod.spec.terminationGracePeriodSeconds ?? 30)
+  const since = end - grace * 1000
   return { reason: 'POD_DELETED', since, text: `its pod was deleted${nodeOf(pod)}`, mayGoOn: true }
 }
 

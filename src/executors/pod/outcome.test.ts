@@ -334,6 +334,11 @@ suite('an end from outside', () => {
       'disrupted POD_DELETED 1',
     ],
     [
+      'its own answer to the TERM of a deletion, in a pod that a finalizer keeps',
+      pod(ended(5), { deletionTimestamp: '2026-01-01T00:00:07Z', deletionGracePeriodSeconds: 0 }),
+      'disrupted POD_DELETED 5',
+    ],
+    [
       'a deadline that somebody else has set',
       pod({ ...ended(137), reason: 'DeadlineExceeded' }, {}, { nodeName: 'n1', activeDeadlineSeconds: 5 }),
       'timedOut TIMED_OUT 137',

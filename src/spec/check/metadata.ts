@@ -8,7 +8,7 @@ import { asLabel, isLabel, type Report } from './words.ts'
 /** Longest name of an object that makes no label. */
 const OBJECT_NAME_LENGTH_MAX = 253
 
-/** Name, namespace and labels. A DAG's name becomes a label value on its pods, so it is shorter than Kubernetes would allow. */
+/** Name, namespace and labels. A DAG's name becomes a label value on its pods: it is shorter than Kubernetes allows. */
 export function checkMetadata(
   metadata: Loose<DagDocument>['metadata'],
   kind: 'DAG' | 'DagRun' | 'DagTask',
@@ -68,7 +68,9 @@ export function checkLabels(labels: Readonly<Record<string, string | undefined>>
         code: 'LABEL_INVALID',
         path,
         message: `the label ${name} cannot have the value ${shown(value)}`,
-        fix: 'use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends; or make it an annotation',
+        fix:
+          'use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends; ' +
+          'or make it an annotation',
       })
     }
   }
