@@ -11,6 +11,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     const schema = `${JSON.stringify(editorSchema(kind), null, 2)}\n`
     files.set(`docs/reference/schema/${kind.singular}.schema.json`, schema)
     files.set(`deploy/crds/${kind.plural}.yaml`, crdYaml(kind))
+    // A chart can read nothing outside of its own folder.
+    files.set(`deploy/chart/files/crds/${kind.plural}.yaml`, crdYaml(kind))
   }
   files.set('docs/reference/fields.md', fieldReference(KINDS))
   files.set('src/spec/outlines.json', outlinesText())
