@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Image, busyboxRoot, writeImage } from './image.ts'
-import { NODE_ADDRESS, containerdConfig, kubeletConfig, networkConfig, proxyConfig } from './node-config.ts'
-import { Part, eventually, freePorts, quietly } from './parts.ts'
+import { USERS, writeCredentials } from './credentials.ts'
+import { hostName, leaveHost, takeHost } from './host.ts'
+import { type Image, writeImage } from './image.ts'
+import { missingImages } from './images.ts'
+import { Kubernetes } from './kubernetes.ts'
+import { withLock } from './lock.ts'
+import { NODE_ADDRESS, PROXY_HEALTH, writeNodeConfig } from './node-config.ts'
+import { comesUp, freePorts, Part, quietly } from './parts.ts'
 import { clusterPrograms, kubectlPrograms } from './programs.ts'
+
+export { USERS }
 
 /** `api`: pods are objects that nobody runs. `full`: a node with a kubelet and containers runs them. */
 export type ClusterMode = 'api' | 'full'
@@ -16,8 +22,13 @@ export interface ClusterOptions {
   /** Where its processes keep what they have. Default: one folder a mode, in the folder for temporary files. */
   readonly state?: string
   readonly say?: (line: string) => void
-  /** More arguments of the API server. */
+  /**
+   * More arguments of the API server, such as `--max-requests-inflight=4`. Only heeded when the cluster is made. See
+   * {@link Cluster.startApiServer} for later.
+   */
   readonly apiServer?: readonly string[]
+  /** Mode `api` only: a fake node as a process of its own, where pods say by an annotation what their life is. */
+  readonly fakeNode?: boolean
 }
 
 interface Facts {
@@ -26,35 +37,49 @@ interface Facts {
   readonly etcdPeerPort: number
   readonly apiPort: number
   readonly apiServer: readonly string[]
+  readonly fakeNode?: boolean
 }
 
-export const USERS = { admin: 'admin-token', alice: 'alice-token', bob: 'bob-token' } as const
+/** All parts that there can be, in the order of their start. */
+const PARTS = [
+  'etcd',
+  'apiserver',
+  'controller-manager',
+  'scheduler',
+  'containerd',
+  'kubelet',
+  'proxy',
+  'fake-node',
+] as const
+const API_PARTS = PARTS.slice(0, 3)
+const PROXY = `http://${PROXY_HEALTH}/healthz`
 
 /**
  * A real Kubernetes of this machine's own, made of its real programs as plain processes. It outlives the process that
  * started it; starting one that runs changes nothing.
  */
-export class Cluster {
+export class Cluster extends Kubernetes {
   readonly mode: ClusterMode
   readonly state: string
+  /** By user. */
+  readonly tokens = USERS
   readonly #facts: Facts
   readonly #programs: readonly string[]
-  readonly #parts = new Map<string, Part>()
 
   constructor(state: string, facts: Facts, programs: readonly string[]) {
+    super(join(state, 'kubeconfig'), programs)
     this.state = state
     this.mode = facts.mode
     this.#facts = facts
     this.#programs = programs
   }
 
-  get server(): string {
+  override get server(): string {
     return `https://${this.#address}:${this.#facts.apiPort}`
   }
 
-  /** Path of a kubeconfig; its contexts are the users of {@link USERS}, `admin` is the current one. */
-  get kubeconfig(): string {
-    return join(this.state, 'kubeconfig')
+  get token(): string {
+    return USERS.admin
   }
 
   get ca(): string {
@@ -62,41 +87,12 @@ export class Cluster {
   }
 
   part(name: string): Part {
-    const known = this.#parts.get(name) ?? new Part(name, this.state, this.#programs)
-    this.#parts.set(name, known)
-    return known
-  }
-
-  /** Runs kubectl as the administrator and gives what it prints. */
-  kubectl(...args: readonly string[]): string {
-    return execFileSync(this.#program('kubectl'), ['--kubeconfig', this.kubeconfig, ...args], {
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-  }
-
-  /** `kubectl apply` of objects. */
-  apply(...objects: readonly object[]): string {
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-    return execFileSync(this.#program('kubectl'), ['--kubeconfig', this.kubeconfig, 'apply', '-f', '-'], {
-      encoding: 'utf8',
-      input: list,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    })
-  }
-
-  helm(...args: readonly string[]): string {
-    return execFileSync(this.#program('helm'), ['--kubeconfig', this.kubeconfig, ...args], {
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+    return new Part(name, this.state, this.#programs)
   }
 
   async start(): Promise<void> {
-    this.#writeCredentials()
-    if (this.mode === 'full') takeNodeAddress()
+    if (this.mode === 'full') takeHost(this.state, isRunning)
+    writeCredentials(this.state, this.server)
     this.#startEtcd()
     await this.startApiServer()
     this.part('controller-manager').start('kube-controller-manager', [
@@ -108,21 +104,22 @@ export class Cluster {
       '--secure-port=0',
     ])
     if (this.mode === 'full') await this.#startNode()
-    await eventually(
-      'the default service account',
+    if (this.#facts.fakeNode === true) await this.#startFakeNode()
+    await comesUp(
+      this.part('controller-manager'),
       () => this.kubectl('get', 'serviceaccount', 'default', '-o', 'name') !== '',
-      () => this.part('controller-manager').tail(),
     )
   }
 
-  async startApiServer(): Promise<void> {
+  /** @param more  Arguments besides those with which the cluster was made, this time. */
+  async startApiServer(more: readonly string[] = []): Promise<void> {
     const { etcdPort, apiPort, apiServer } = this.#facts
     const address = this.#address
     this.part('apiserver').start('kube-apiserver', [
       `--etcd-servers=http://127.0.0.1:${etcdPort}`,
       '--cert-dir=certs',
       `--bind-address=${address}`,
-      `--advertise-address=${address === '127.0.0.1' ? '10.245.0.1' : address}`,
+      `--advertise-address=${NODE_ADDRESS}`,
       `--secure-port=${apiPort}`,
       '--service-account-key-file=sa.pub',
       '--service-account-signing-key-file=sa.key',
@@ -134,24 +131,41 @@ export class Cluster {
       '--enable-admission-plugins=NodeRestriction',
       '--kubelet-preferred-address-types=InternalIP',
       ...apiServer,
+      ...more,
     ])
-    await eventually(
-      'the API server',
-      () => this.kubectl('get', '--raw', '/readyz').trim() === 'ok',
-      () => this.part('apiserver').tail(),
-    )
+    await comesUp(this.part('apiserver'), () => this.#isReady())
+  }
+
+  /** Kills it; the database stays. */
+  async stopApiServer(): Promise<void> {
+    await this.part('apiserver').kill()
+  }
+
+  async startKubelet(): Promise<void> {
+    this.part('kubelet').start('kubelet', [
+      `--kubeconfig=${this.kubeconfig}`,
+      '--config=kubelet.yaml',
+      `--root-dir=${join(this.state, 'kubelet')}`,
+      `--cert-dir=${join(this.state, 'kubelet-certs')}`,
+      '--hostname-override=node1',
+      `--node-ip=${NODE_ADDRESS}`,
+    ])
+    await comesUp(this.part('kubelet'), () => this.#isNodeReady('node1'))
+  }
+
+  /** Its containers go on, and nobody tells of them. */
+  async killKubelet(): Promise<void> {
+    await this.part('kubelet').kill()
   }
 
   /** Makes the image known to the node. There is no registry: use a tag other than `latest`, or `IfNotPresent`. */
   async addImage(image: Image): Promise<void> {
-    const file = join(this.state, `image-${process.pid}-${Date.now()}.tar`)
-    await writeImage(file, image)
+    const file = join(this.state, `image-${process.pid}-${performance.now()}.tar`)
     try {
-      execFileSync(this.#program('ctr'), ['-a', this.#socket, '-n', 'k8s.io', 'images', 'import', file], {
-        stdio: 'ignore',
-      })
+      await writeImage(file, image)
+      this.#ctr('images', 'import', file)
     } finally {
-      rmSync(file)
+      rmSync(file, { force: true })
     }
   }
 
@@ -167,22 +181,32 @@ export class Cluster {
   }
 
   status(): readonly { readonly part: string; readonly pid: number | null }[] {
-    return PARTS.filter(([, mode]) => mode === 'api' || this.mode === 'full').map(([part]) => ({
-      part,
-      pid: this.part(part).pid,
-    }))
+    return this.#ownParts().map(part => ({ part, pid: this.part(part).pid }))
+  }
+
+  /** Whether a part that runs does its work; of the manager and the scheduler nothing more is known. */
+  async isHealthy(part: string): Promise<boolean> {
+    const { etcdPort } = this.#facts
+    const ways: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
+      etcd: () => answers(`http://127.0.0.1:${etcdPort}/health`),
+      apiserver: () => this.#isReady(),
+      containerd: () => this.#ctr('version') !== '',
+      kubelet: () => this.#isNodeReady('node1'),
+      proxy: () => answers(PROXY),
+      'fake-node': () => this.#isNodeReady('fake1'),
+    }
+    if (this.part(part).pid === null) return false
+    return await (async () => (await ways[part]?.()) ?? true)().catch(() => false)
   }
 
   /** Ends every process, in the reverse of the order in which they were started, and what they leave behind. */
   async stop(): Promise<void> {
-    for (const [name] of PARTS.toReversed()) {
-      if (name === 'containerd') this.#endContainers()
+    const networks: string[] = []
+    for (const name of PARTS.toReversed()) {
+      if (name === 'containerd' && this.part(name).pid !== null) networks.push(...this.#endContainers())
       await this.part(name).stop()
     }
-    if (this.mode === 'full') {
-      this.#unmount()
-      for (const link of ['kt0', 'kbr0']) quietly('ip', 'link', 'delete', link)
-    }
+    if (this.mode === 'full') leaveHost(this.state, networks)
     rmSync(this.state, { recursive: true, force: true })
   }
 
@@ -201,112 +225,63 @@ export class Cluster {
   }
 
   async #startNode(): Promise<void> {
-    const write = (name: string, text: string): void => writeFileSync(join(this.state, name), text)
-    mkdirSync(join(this.state, 'cni'), { recursive: true })
-    write('cni/network.conflist', networkConfig)
-    write('containerd.toml', containerdConfig(this.state))
-    write('kubelet.yaml', kubeletConfig(this.state))
-    write('proxy.yaml', proxyConfig(this.kubeconfig))
+    writeNodeConfig(this.state, hostName(this.state), this.kubeconfig)
     this.part('scheduler').start('kube-scheduler', [
       `--kubeconfig=${this.kubeconfig}`,
       '--leader-elect=false',
       '--secure-port=0',
     ])
     this.part('containerd').start('containerd', ['--config', 'containerd.toml'])
-    await eventually(
-      'containerd',
-      () => quietly(this.#program('ctr'), '-a', this.#socket, 'version'),
-      () => this.part('containerd').tail(),
-    )
-    await this.#addUsualImages()
-    this.part('kubelet').start('kubelet', [
-      `--kubeconfig=${this.kubeconfig}`,
-      '--config=kubelet.yaml',
-      `--root-dir=${join(this.state, 'kubelet')}`,
-      `--cert-dir=${join(this.state, 'kubelet-certs')}`,
-      '--hostname-override=node1',
-      `--node-ip=${NODE_ADDRESS}`,
-    ])
+    await comesUp(this.part('containerd'), () => this.#ctr('version') !== '')
+    const known = this.#ctr('images', 'list', '-q').split('\n')
+    for (const image of await missingImages(known)) await this.addImage(image)
     this.part('proxy').start('kube-proxy', ['--config=proxy.yaml'])
-    await eventually(
-      'the node',
-      () => /\sReady\s/u.test(this.kubectl('get', 'node', 'node1', '--no-headers')),
-      () => this.part('kubelet').tail(),
-    )
+    await this.startKubelet()
+    await comesUp(this.part('proxy'), () => answers(PROXY))
   }
 
-  async #addUsualImages(): Promise<void> {
-    const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')
-    const entries = await busyboxRoot(applets)
-    const names = ['busybox:latest', 'busybox:1.36', 'alpine:latest', 'alpine:3', 'bash:latest', 'bash:5']
-    const library = names.map(name => `docker.io/library/${name}`)
-    await this.addImage({ names: library, entries, command: ['sh'] })
-    await this.addImage({
-      names: ['docker.io/local/pause:1'],
-      entries,
-      entrypoint: ['/bin/sleep'],
-      command: ['infinity'],
+  async #startFakeNode(): Promise<void> {
+    const program = join(import.meta.dirname, 'fake-node', 'process.ts')
+    this.part('fake-node').start(process.execPath, [program, this.state])
+    await comesUp(this.part('fake-node'), () => this.#isNodeReady('fake1'))
+  }
+
+  /** @returns Where the networks of their pods are mounted. */
+  #endContainers(): readonly string[] {
+    const networks = new Set<string>()
+    for (const id of this.#ctr('containers', 'list', '-q').split('\n').filter(Boolean)) {
+      for (const [, path = ''] of this.#ctr('containers', 'info', id).matchAll(
+        /"path": "([^"]*\/netns\/[^"]+)"/gu,
+      ))
+        networks.add(path)
+      quietly(this.program('ctr'), ...this.#ctrArguments, 'tasks', 'delete', '--force', id)
+    }
+    return [...networks]
+  }
+
+  #ctr(...args: readonly string[]): string {
+    return execFileSync(this.program('ctr'), [...this.#ctrArguments, ...args], {
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
   }
 
-  #writeCredentials(): void {
-    if (!existsSync(join(this.state, 'sa.key'))) {
-      const pair = generateKeyPairSync('rsa', {
-        modulusLength: 2048,
-        publicKeyEncoding: { type: 'spki', format: 'pem' },
-        privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
-      })
-      writeFileSync(join(this.state, 'sa.key'), pair.privateKey, { mode: 0o600 })
-      writeFileSync(join(this.state, 'sa.pub'), pair.publicKey)
-    }
-    const users = Object.entries(USERS)
-    const groups = (name: string): string => (name === 'admin' ? ',system:masters' : '')
-    const tokens = users.map(([name, token]) => `${token},${name},${name}${groups(name)}\n`)
-    writeFileSync(join(this.state, 'tokens.csv'), tokens.join(''), { mode: 0o600 })
-    const cluster = {
-      server: this.server,
-      'certificate-authority': join(this.state, 'certs', 'apiserver.crt'),
-    }
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [{ name: 'test', cluster }],
-      users: users.map(([name, token]) => ({ name, user: { token } })),
-      contexts: users.map(([name]) => ({ name, context: { cluster: 'test', user: name } })),
-      'current-context': 'admin',
-    }
-    // JSON is YAML.
-    writeFileSync(this.kubeconfig, JSON.stringify(config, null, 2), { mode: 0o600 })
+  get #ctrArguments(): readonly string[] {
+    return ['-a', join(this.state, 'containerd', 'containerd.sock'), '-n', 'k8s.io']
   }
 
-  #endContainers(): void {
-    if (this.part('containerd').pid === null) return
-    const ctr = (...args: readonly string[]): string =>
-      execFileSync(this.#program('ctr'), ['-a', this.#socket, '-n', 'k8s.io', ...args], { encoding: 'utf8' })
-    for (const id of ctr('tasks', 'list', '-q').split('\n').filter(Boolean)) {
-      quietly(this.#program('ctr'), '-a', this.#socket, '-n', 'k8s.io', 'tasks', 'delete', '--force', id)
-    }
+  #isReady(): boolean {
+    return this.kubectl('get', '--raw', '/readyz').trim() === 'ok'
   }
 
-  #unmount(): void {
-    const mounts = readFileSync('/proc/mounts', 'utf8').split('\n')
-    const ours = mounts
-      .map(line => line.split(' ')[1] ?? '')
-      .filter(path => path.startsWith(`${this.state}/`))
-    for (const path of ours.toReversed()) quietly('umount', '-l', path)
-    // The network namespaces of pods are mounted where everybody's are.
-    for (const line of mounts) {
-      const path = line.split(' ')[1] ?? ''
-      if (/^(?:\/var)?\/run\/netns\/cni-/u.test(path)) quietly('umount', '-l', path)
-    }
+  #isNodeReady(name: string): boolean {
+    return /\sReady\s/u.test(this.kubectl('get', 'node', name, '--no-headers'))
   }
 
-  #program(name: string): string {
-    return this.#programs.map(folder => join(folder, name)).find(path => existsSync(path)) ?? name
-  }
-
-  get #socket(): string {
-    return join(this.state, 'containerd', 'containerd.sock')
+  #ownParts(): readonly string[] {
+    if (this.mode === 'full') return PARTS.filter(part => part !== 'fake-node')
+    return this.#facts.fakeNode === true ? [...API_PARTS, 'fake-node'] : API_PARTS
   }
 
   get #address(): string {
@@ -314,54 +289,47 @@ export class Cluster {
   }
 }
 
-/** In the order of their start. */
-const PARTS: readonly (readonly [name: string, mode: ClusterMode])[] = [
-  ['etcd', 'api'],
-  ['apiserver', 'api'],
-  ['controller-manager', 'api'],
-  ['scheduler', 'full'],
-  ['containerd', 'full'],
-  ['kubelet', 'full'],
-  ['proxy', 'full'],
-]
-
 /** The cluster of a folder, running or not; null when there is none. */
 export async function findCluster(state: string): Promise<Cluster | null> {
-  const file = join(state, 'cluster.json')
+  const file = join(resolve(state), 'cluster.json')
   if (!existsSync(file)) return null
   const facts = JSON.parse(readFileSync(file, 'utf8')) as Facts
-  const programs = [...(await kubectlPrograms()), ...(await clusterPrograms(facts.mode, () => undefined))]
-  return new Cluster(state, facts, programs)
+  const programs = [...(await kubectlPrograms()), ...(await clusterPrograms(facts.mode))]
+  return new Cluster(resolve(state), facts, programs)
 }
 
 /** Starts a cluster, or what of it does not run. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { mode, say = () => undefined } = options
+  const { mode, say } = options
   const state = resolve(options.state ?? defaultState(mode))
-  const programs = [...(await kubectlPrograms()), ...(await clusterPrograms(mode, say))]
+  // Whatever stands in the way is said before anything is built or written.
+  if (mode === 'full') takeHost(state, isRunning)
+  const programs = [...(await kubectlPrograms(say)), ...(await clusterPrograms(mode, say))]
   mkdirSync(state, { recursive: true, mode: 0o755 })
-  const known = await findCluster(state)
-  if (known !== null) {
-    await known.start()
-    return known
-  }
+  return await withLock(join(state, 'lock'), async () => {
+    const known = await findCluster(state)
+    if (known !== null && known.mode !== mode)
+      throw new Error(`the cluster in ${state} is one of mode ${known.mode}`)
+    const cluster = known ?? new Cluster(state, await newFacts(state, options), programs)
+    await cluster.start()
+    return cluster
+  })
+}
+
+async function newFacts(
+  state: string,
+  { mode, apiServer = [], fakeNode = false }: ClusterOptions,
+): Promise<Facts> {
   const [etcdPort = 0, etcdPeerPort = 0, apiPort = 0] = await freePorts(3)
-  const facts: Facts = { mode, etcdPort, etcdPeerPort, apiPort, apiServer: options.apiServer ?? [] }
+  const facts: Facts = { mode, etcdPort, etcdPeerPort, apiPort, apiServer, fakeNode }
   writeFileSync(join(state, 'cluster.json'), JSON.stringify(facts))
-  const cluster = new Cluster(state, facts, programs)
-  await cluster.start()
-  return cluster
+  return facts
 }
 
 export const defaultState = (mode: ClusterMode): string => join(tmpdir(), `kontroler-cluster-${mode}`)
 
-/** A kubelet refuses a loopback address, and Services cannot point to one: the node gets one of its own. */
-function takeNodeAddress(): void {
-  if (quietly('ip', 'link', 'show', 'kt0')) return
-  for (const args of [
-    ['link', 'add', 'kt0', 'type', 'bridge'],
-    ['addr', 'add', `${NODE_ADDRESS}/32`, 'dev', 'kt0'],
-    ['link', 'set', 'kt0', 'up'],
-  ])
-    execFileSync('ip', args)
-}
+/** Whether any process of the cluster in a folder runs. */
+export const isRunning = (state: string): boolean =>
+  PARTS.some(name => new Part(name, state, []).pid !== null)
+
+const answers = async (url: string): Promise<boolean> => (await fetch(url)).ok

@@ -1,33 +1,66 @@
-/** `npm run cluster -- up|down|status [--mode api|full] [--state DIR]`: a real Kubernetes for tests. */
+/** `npm run cluster -- up|down|status [--mode api|full] [--state DIR] [--fake-node]`: a real Kubernetes for tests. */
 import { parseArgs } from 'node:util'
 import { type ClusterMode, defaultState, findCluster, startCluster } from './cluster.ts'
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { mode: { type: 'string', default: 'api' }, state: { type: 'string' } },
-})
+const USAGE = 'usage: npm run cluster -- up|down|status [--mode api|full] [--state DIR] [--fake-node]'
+const { positionals, values } = parsed()
 const [verb = ''] = positionals
 const say = (line: string): void => console.error(line)
 
 if (values.mode !== 'api' && values.mode !== 'full') usage(`--mode is api or full, not ${values.mode}`)
 const mode: ClusterMode = values.mode === 'full' ? 'full' : 'api'
+const fakeNode = values['fake-node']
+if (fakeNode && mode === 'full') usage('--fake-node is for --mode api')
 const state = values.state ?? defaultState(mode)
 
-if (verb === 'up') {
-  const cluster = await startCluster({ mode, state, say })
-  console.log(`export KUBECONFIG=${cluster.kubeconfig}`)
-} else if (verb === 'down') {
-  await (await findCluster(state))?.stop()
-} else if (verb === 'status') {
+try {
+  if (verb === 'up') {
+    const cluster = await startCluster({ mode, state, say, fakeNode })
+    console.log(`export KUBECONFIG=${cluster.kubeconfig}`)
+  } else if (verb === 'down') {
+    const cluster = await findCluster(state)
+    if (cluster === null) say(`there is no cluster in ${state}`)
+    await cluster?.stop()
+  } else if (verb === 'status') await tell()
+  else usage(verb === '' ? 'say what to do' : `there is no ${verb}`)
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+async function tell(): Promise<void> {
   const cluster = await findCluster(state)
-  if (cluster === null) say(`there is no cluster in ${state}: npm run cluster -- up --mode ${mode}`)
-  for (const { part, pid } of cluster?.status() ?? [])
-    console.log(`${part.padEnd(20)} ${pid === null ? 'not running' : `pid ${pid}`}`)
-  if (cluster !== null) console.log(`export KUBECONFIG=${cluster.kubeconfig}`)
-  if (cluster === null || cluster.status().some(({ pid }) => pid === null)) process.exitCode = 1
-} else usage(verb === '' ? 'say what to do' : `there is no ${verb}`)
+  if (cluster === null) {
+    say(`there is no cluster in ${state}: npm run cluster -- up --mode ${mode}`)
+    process.exitCode = 1
+    return
+  }
+  for (const { part, pid } of cluster.status()) {
+    const isHealthy = await cluster.isHealthy(part)
+    if (!isHealthy) process.exitCode = 1
+    const how = pid === null ? 'not running' : `pid ${pid}${isHealthy ? '' : ', does not answer'}`
+    console.log(`${part.padEnd(20)} ${how.padEnd(30)} ${cluster.part(part).log}`)
+  }
+  for (const program of ['kubectl', 'helm']) console.log(`${program.padEnd(20)} ${cluster.program(program)}`)
+  console.log(`export KUBECONFIG=${cluster.kubeconfig}`)
+}
+
+function parsed() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        mode: { type: 'string', default: 'api' },
+        state: { type: 'string' },
+        'fake-node': { type: 'boolean', default: false },
+      },
+    })
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error))
+  }
+}
 
 function usage(problem: string): never {
-  console.error(`${problem}\nusage: npm run cluster -- up|down|status [--mode api|full] [--state DIR]`)
+  console.error(`${problem}\n${USAGE}`)
   process.exit(2)
 }

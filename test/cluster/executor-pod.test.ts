@@ -1,7 +1,7 @@
 import { after, before, describe } from 'node:test'
 import type { Client } from '../../src/kubernetes/client.ts'
 import { executorContract } from '../contracts/executor.ts'
-import type { Cluster } from './cluster.ts'
+import type { Kubernetes } from './kubernetes.ts'
 import { podPlace } from './pod-place.ts'
 import { clientOf, fullCluster } from './shared.ts'
 
@@ -9,7 +9,7 @@ import { clientOf, fullCluster } from './shared.ts'
 const ROUNDS = Number(process.env['KONTROLER_TEST_ROUNDS'] ?? '5')
 
 describe('pods of a real kubelet', () => {
-  let cluster: Cluster
+  let cluster: Kubernetes
   let client: Client
   before(async () => {
     cluster = await fullCluster()

@@ -2,9 +2,7 @@
  * A node of the tests' own for a cluster of mode `api`: it takes every pod and reports the life that the test wants it
  * to have, and nothing of it ever runs. Like a kubelet it starts no pod before every ConfigMap and Secret of its mounted
  * volumes is there. Containers are never started again (`restartPolicy` is taken for `Never`), probes are not asked, and
- * claims and quantities are not looked at.
- *
- * `node test/cluster/fake-node.ts STATE` runs one for the cluster of that folder until it is told to end.
+ * claims and quantities are not looked at. `npm run cluster -- up --fake-node` runs one beside the cluster.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

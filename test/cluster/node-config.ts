@@ -1,11 +1,33 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeChanged } from './write.ts'
+
 /** Of the node, and of the API server beside it. */
 export const NODE_ADDRESS = '10.245.0.1'
+/** Where that address is. */
+export const NODE_BRIDGE = 'kt0'
+export const PODS_BRIDGE = 'kbr0'
+/** Where kube-proxy says how it is. */
+export const PROXY_HEALTH = '127.0.0.1:11256'
 
-export const containerdConfig = (state: string): string => `version = 3
+/** Writes what the parts of a node are configured with. `name` is the cluster's own among those of the machine. */
+export function writeNodeConfig(state: string, name: string, kubeconfig: string): void {
+  const write = (file: string, text: string): void => writeChanged(join(state, file), text)
+  mkdirSync(join(state, 'cni'), { recursive: true })
+  write('cni/network.conflist', networkConfig(state, name))
+  write('containerd.toml', containerdConfig(state))
+  write('kubelet.yaml', kubeletConfig(state, name))
+  write('proxy.yaml', proxyConfig(kubeconfig))
+}
+
+const containerdConfig = (state: string): string => `version = 3
 root = "${state}/containerd/root"
 state = "${state}/containerd/state"
 [grpc]
   address = "${state}/containerd/containerd.sock"
+[plugins.'io.containerd.nri.v1.nri']
+  # Its socket is one for the whole machine.
+  disable = true
 [plugins.'io.containerd.cri.v1.images']
   snapshotter = "overlayfs"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
@@ -23,25 +45,32 @@ state = "${state}/containerd/state"
     conf_dir = "${state}/cni"
 `
 
-export const networkConfig = JSON.stringify({
-  cniVersion: '1.0.0',
-  name: 'kontroler-test',
-  plugins: [
-    {
-      type: 'bridge',
-      bridge: 'kbr0',
-      isGateway: true,
-      isDefaultGateway: true,
-      hairpinMode: true,
-      ipMasq: false,
-      ipam: { type: 'host-local', ranges: [[{ subnet: '10.244.0.0/24' }]] },
-    },
-  ],
-})
+const networkConfig = (state: string, name: string): string =>
+  JSON.stringify({
+    cniVersion: '1.0.0',
+    name,
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: PODS_BRIDGE,
+        isGateway: true,
+        isDefaultGateway: true,
+        hairpinMode: true,
+        ipMasq: false,
+        // Addresses that were never given back end with the cluster.
+        ipam: {
+          type: 'host-local',
+          dataDir: `${state}/addresses`,
+          ranges: [[{ subnet: '10.244.0.0/24' }]],
+        },
+      },
+    ],
+  })
 
 const BARELY = '1%'
 
-export const kubeletConfig = (state: string): string =>
+/** @param cgroup  Below which all pods are; it is there already. */
+const kubeletConfig = (state: string, cgroup: string): string =>
   JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -50,6 +79,8 @@ export const kubeletConfig = (state: string): string =>
     healthzPort: 0,
     readOnlyPort: 0,
     cgroupDriver: 'cgroupfs',
+    cgroupRoot: `/${cgroup}`,
+    podLogsDir: `${state}/pod-logs`,
     failCgroupV1: false,
     failSwapOn: false,
     enforceNodeAllocatable: [],
@@ -66,7 +97,7 @@ export const kubeletConfig = (state: string): string =>
     maxPods: 500,
   })
 
-export const proxyConfig = (kubeconfig: string): string =>
+const proxyConfig = (kubeconfig: string): string =>
   JSON.stringify({
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
@@ -74,7 +105,7 @@ export const proxyConfig = (kubeconfig: string): string =>
     clientConnection: { kubeconfig },
     hostnameOverride: 'node1',
     bindAddress: NODE_ADDRESS,
-    healthzBindAddress: '127.0.0.1:11256',
+    healthzBindAddress: PROXY_HEALTH,
     metricsBindAddress: '127.0.0.1:11249',
     conntrack: { maxPerCore: 0, min: 0 },
   })

@@ -73,7 +73,7 @@ export class Part {
 }
 
 /** Start of a process in ticks since boot, so that a pid that was given again is not taken for it; '' when it is gone. */
-function startOf(pid: number): string {
+export function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -110,15 +110,39 @@ const isFree = (port: number, host: string): Promise<boolean> =>
 export async function eventually(
   what: string,
   isTrue: () => Promise<boolean> | boolean,
-  why: () => string,
+  why: () => string = () => '',
   withinMs = 60_000,
 ): Promise<void> {
   const until = Date.now() + withinMs
+  let trouble = ''
   for (;;) {
-    if (await (async () => isTrue())().catch(() => false)) return
-    if (Date.now() > until) throw new Error(`${what} did not come up within ${withinMs / 1000} s:\n${why()}`)
+    const is = await (async () => isTrue())().catch((error: unknown) => {
+      trouble = `${error instanceof Error ? error.message : String(error)}\n`
+      return false
+    })
+    if (is) return
+    if (Date.now() > until)
+      throw new Error(`${what} did not come up within ${withinMs / 1000} s:\n${trouble}${why()}`)
     await delay(100)
   }
+}
+
+/**
+ * Waits until a part of a cluster is of use.
+ * @throws {Error} It ended, or took too long; with the end of its log.
+ */
+export async function comesUp(part: Part, isTrue: () => Promise<boolean> | boolean): Promise<void> {
+  let hasEnded = false
+  await eventually(
+    part.name,
+    () => {
+      hasEnded = part.pid === null
+      return hasEnded || isTrue()
+    },
+    () => part.tail(),
+    120_000,
+  )
+  if (hasEnded) throw new Error(`${part.name} has ended, see ${part.log}:\n${part.tail()}`)
 }
 
 export function quietly(program: string, ...args: readonly string[]): boolean {

