@@ -1,23 +1,35 @@
 /**
  * Runs every test file with node:test and ends with one plain line: `N passed, N failed`.
  * `node test/run.ts [text …]` runs only the files whose path holds one of the texts; with `--cluster`, the tests that
- * need a Kubernetes (and only those), which they start themselves.
+ * need a Kubernetes (and only those), which they start themselves, or use the one that KUBECONFIG names.
  */
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
+import { GIVEN } from './cluster/given.ts'
 
 // Tests that are about containers start engines of their own; nothing else may meet one of this machine.
 process.env['KONTROLER_EXECUTOR'] = 'process'
 
 const CLUSTER = 'test/cluster/'
+/** What starts a cluster as it needs it, to stop and change it at will. */
+const STARTS_ONE = /\b(?:startCluster|startPlace|NEEDS_OWN)\b/
 const cluster = process.argv.includes('--cluster')
 const wanted = process.argv.slice(2).filter(text => text !== '--cluster')
-const files = ['src/**/*.test.ts', 'test/**/*.test.ts']
+let files = ['src/**/*.test.ts', 'test/**/*.test.ts']
   .flatMap(pattern => globSync(pattern))
   .filter(file => file.startsWith(CLUSTER) === cluster)
   .filter(file => wanted.length === 0 || wanted.some(text => file.includes(text)))
   .toSorted()
+
+const given = cluster && GIVEN !== null ? GIVEN : null
+if (given !== null) {
+  const own = files.filter(file => STARTS_ONE.test(readFileSync(file, 'utf8')))
+  console.log(
+    `the cluster of ${given} is used; not run, because they need one of their own: ${own.join(', ')}`,
+  )
+  files = files.filter(file => !own.includes(file))
+}
 
 if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}`)
