@@ -77,7 +77,9 @@ export function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? '' : (fields[19] ?? '')
+    // The first thread may be gone while others still hold the connections.
+    const isGone = fields[0] === 'Z' && Number(fields[17]) <= 1
+    return isGone ? '' : (fields[19] ?? '')
   } catch {
     return ''
   }
