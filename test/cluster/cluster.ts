@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { USERS, writeCredentials } from './credentials.ts'
-import { hostName, leaveHost, takeHost } from './host.ts'
+import { hostName, leaveHost, type Running, takeHost } from './host.ts'
 import { type Image, writeImage } from './image.ts'
 import { missingImages } from './images.ts'
 import { Kubernetes } from './kubernetes.ts'
@@ -91,7 +91,7 @@ export class Cluster extends Kubernetes {
   }
 
   async start(): Promise<void> {
-    if (this.mode === 'full') takeHost(this.state, isRunning)
+    if (this.mode === 'full') takeHost(this.state, RUNNING)
     writeCredentials(this.state, this.server)
     this.#startEtcd()
     await this.startApiServer()
@@ -303,7 +303,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { mode, say } = options
   const state = resolve(options.state ?? defaultState(mode))
   // Whatever stands in the way is said before anything is built or written.
-  if (mode === 'full') takeHost(state, isRunning)
+  if (mode === 'full') takeHost(state, RUNNING)
   const programs = [...(await kubectlPrograms(say)), ...(await clusterPrograms(mode, say))]
   mkdirSync(state, { recursive: true, mode: 0o755 })
   return await withLock(join(state, 'lock'), async () => {
@@ -328,8 +328,10 @@ async function newFacts(
 
 export const defaultState = (mode: ClusterMode): string => join(tmpdir(), `kontroler-cluster-${mode}`)
 
-/** Whether any process of the cluster in a folder runs. */
-export const isRunning = (state: string): boolean =>
-  PARTS.some(name => new Part(name, state, []).pid !== null)
+const runs = (name: string, state: string): boolean => new Part(name, state, []).pid !== null
+const RUNNING: Running = {
+  any: state => PARTS.some(name => runs(name, state)),
+  kubelet: state => runs('kubelet', state),
+}
 
 const answers = async (url: string): Promise<boolean> => (await fetch(url)).ok

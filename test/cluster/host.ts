@@ -23,14 +23,21 @@ const NEEDED = [
 export const hostName = (state: string): string =>
   `kontroler-${createHash('sha256').update(state).digest('hex').slice(0, 10)}`
 
+/** What is known of the cluster in a folder. */
+export interface Running {
+  /** Any of its processes. */
+  any(state: string): boolean
+  /** The one that listens at the node's address, where there can be only one. */
+  kubelet(state: string): boolean
+}
+
 /**
  * Makes the machine ready for the node of a cluster. A kubelet refuses a loopback address, and Services cannot point to
  * one: the node gets one of its own.
  *
- * @param runs  Whether processes of the cluster in that folder run.
  * @throws {Error} Something is missing, or another cluster has the node's address.
  */
-export function takeHost(state: string, runs: (state: string) => boolean): void {
+export function takeHost(state: string, runs: Running): void {
   if (process.getuid?.() !== 0) throw new Error('--mode full needs root; --mode api does not')
   const missing = NEEDED.filter(path => !existsSync(path))
   if (missing.length > 0) {
@@ -39,14 +46,10 @@ export function takeHost(state: string, runs: (state: string) => boolean): void 
     throw new Error(`${missing.join(', ')} is missing, which --mode full needs: ${install}`)
   }
   const owner = ownerOf(NODE_BRIDGE)
-  if (owner !== null && owner !== state && (owner === '' ? !runs(state) : runs(owner))) {
-    const whose = owner === '' ? 'something else' : `the cluster in ${owner}`
-    const end = owner === '' ? `ip link delete ${NODE_BRIDGE}` : `npm run cluster -- down --state ${owner}`
-    const use = owner === '' ? '' : `, or use it: export KUBECONFIG=${join(owner, 'kubeconfig')}`
-    throw new Error(
-      `the address ${NODE_ADDRESS} (bridge ${NODE_BRIDGE}) belongs to ${whose}, and a machine has room for one ` +
-        `cluster of --mode full. End it: ${end}${use}`,
-    )
+  if (owner !== null && owner !== state) {
+    // A bridge without a name is of whoever has the address; a name whose cluster is dead counts for nothing.
+    const isTaken = owner === '' ? !runs.kubelet(state) : runs.any(owner)
+    if (isTaken) throw new Error(taken(owner))
   }
   if (owner === null) {
     execFileSync('ip', ['link', 'add', NODE_BRIDGE, 'type', 'bridge'])
@@ -67,8 +70,7 @@ export function leaveHost(state: string, networks: readonly string[]): void {
   const paths = mounted.map(line => line.split(' ')[1] ?? '').filter(path => path.startsWith(`${state}/`))
   for (const path of [...paths.toReversed(), ...networks]) quietly('umount', '-l', path)
   for (const path of networks) rmSync(path, { force: true })
-  const owner = ownerOf(NODE_BRIDGE)
-  if (owner === state || owner === '') for (const link of BRIDGES) quietly('ip', 'link', 'delete', link)
+  if (ownerOf(NODE_BRIDGE) === state) for (const link of BRIDGES) quietly('ip', 'link', 'delete', link)
   const name = hostName(state)
   if (existsSync(NETWORK_RESULTS))
     for (const file of readdirSync(NETWORK_RESULTS))
@@ -84,6 +86,16 @@ function ownerOf(link: string): string | null {
   const [found] = JSON.parse(shown.stdout) as { readonly ifalias?: string }[]
   const alias = found?.ifalias ?? ''
   return alias.startsWith(INTERFACE_ALIAS) ? alias.slice(INTERFACE_ALIAS.length) : ''
+}
+
+function taken(owner: string): string {
+  const whose = owner === '' ? 'something that left no name' : `the cluster in ${owner}`
+  const end =
+    owner === ''
+      ? `When nothing listens there any more: ip link delete ${NODE_BRIDGE}`
+      : `End it: npm run cluster -- down --state ${owner}, or use it: export KUBECONFIG=${join(owner, 'kubeconfig')}`
+  const room = 'and a machine has room for one cluster of --mode full'
+  return `the address ${NODE_ADDRESS} (bridge ${NODE_BRIDGE}) is taken by ${whose}, ${room}. ${end}`
 }
 
 /** One for each controller in version 1, one for all in version 2. */

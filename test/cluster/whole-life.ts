@@ -45,7 +45,7 @@ try {
 
   await assert.rejects(
     startCluster({ mode: 'full', state: `${state}-other` }),
-    new RegExp(`belongs to the cluster in ${state}, .*down --state ${state}`),
+    new RegExp(`is taken by the cluster in ${state}, .*down --state ${state}`),
   )
   assert.ok(!existsSync(`${state}-other`))
 
