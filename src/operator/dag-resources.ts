@@ -1,5 +1,4 @@
 import type { Dag } from '../core/dag/dag.ts'
-import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
 import type { StoredDag, StoredRun } from '../ports/store.ts'
 import { type TaskLookup, canonical } from '../spec/dag-tasks.ts'
@@ -268,7 +267,7 @@ function keptDag(object: ClusterObject, before: StoredDag | null): Dag | null {
 /** Labels are part of a version, since they go to the runs. */
 function sameText(a: ClusterObject, b: ClusterObject): boolean {
   const textOf = ({ metadata, spec }: ClusterObject): string =>
-    canonical([metadata.uid, metadata.labels, metadata.deletionTimestamp, spec as Json])
+    canonical([metadata.uid, metadata.labels, metadata.deletionTimestamp, spec])
   if (a.metadata.generation !== b.metadata.generation || a.metadata.uid !== b.metadata.uid) return false
   return textOf(a) === textOf(b)
 }

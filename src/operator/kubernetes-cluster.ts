@@ -17,7 +17,7 @@ export interface KubernetesClusterOptions {
   readonly reporter?: string
   /** Which one of several of these. */
   readonly instance?: string
-  trouble(error: unknown): void
+  readonly trouble: (error: unknown) => void
 }
 
 /** A cluster that can also tell how fresh its views are. */

@@ -11,8 +11,8 @@ type Change =
 
 interface Waiting {
   readonly change: Change
-  resolve(version: number): void
-  reject(error: unknown): void
+  readonly resolve: (version: number) => void
+  readonly reject: (error: unknown) => void
 }
 
 /** Changes that come within this time are one: a whole repository of DAGs is applied at once. */

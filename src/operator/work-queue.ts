@@ -16,6 +16,8 @@ export interface WorkQueueOptions {
 /** First and longest wait after a failure. */
 const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 60_000
+/** Timers hold no more than 24 days; what is due later is looked at in between. */
+const DELAY_MAX_MS = 86_400_000
 
 interface Entry {
   /** To be looked at as soon as there is room. */
@@ -55,9 +57,10 @@ export class WorkQueue {
   }
 
   /** Looks at it after this time, or sooner when somebody names it sooner. */
-  addAfter(key: string, delayMs: number): void {
+  addAfter(key: string, wantedMs: number): void {
     if (this.#closed) return
     const entry = this.#entry(key)
+    const delayMs = Math.min(wantedMs, DELAY_MAX_MS)
     const at = this.#options.clock.now() + delayMs
     if (entry.timer !== null && entry.timer.at <= at) return
     entry.timer?.callOff()
