@@ -31,7 +31,8 @@ export interface Operator {
  *
  * Until the cluster has told all its objects, no schedule starts anything.
  */
-export function openOperator(parts: OperatorParts): Operator {
+export function openOperator(given: OperatorParts): Operator {
+  const parts: OperatorParts = { ...given, chance: () => given.chance(), trouble: seldom(given) }
   const closing = { closed: false }
   const tasks: DagTaskResources = new DagTaskResources(parts, (namespace, name) =>
     dags.taskChanged(namespace, name),
@@ -91,6 +92,20 @@ export function openOperator(parts: OperatorParts): Operator {
       await Promise.all([tasks.close(), dags.close(), runs.close()])
       await teller.close()
     },
+  }
+}
+
+/** While a cluster or a database is away, everything fails all the time: the same trouble is told once a minute. */
+const TROUBLE_MS = 60_000
+
+function seldom(parts: OperatorParts): OperatorParts['trouble'] {
+  const told = new Map<string, number>()
+  return (code, message) => {
+    const now = parts.clock.now()
+    const before = told.get(code)
+    if (before !== undefined && Math.abs(now - before) < TROUBLE_MS) return
+    told.set(code, now)
+    parts.trouble(code, message)
   }
 }
 

@@ -105,6 +105,14 @@ test('asked again with what it said before, it says the same', () => {
   assert.deepEqual(runStatus(again, facts(aRun()), NOW + 60_000), first)
 })
 
+test('an engine that does not drive the run leaves what the other one said of it', () => {
+  const waits = { code: 'RUNNING', sentence: 'run x is running' }
+  const first = runStatus(object, { ...facts(aRun()), waits }, NOW)
+  const seen = anObject('x', { dagName: 'd' }, { generation: 4, status: JSON.parse(JSON.stringify(first)) })
+  assert.equal(runStatus(seen, facts(aRun()), NOW).message, 'run x is running')
+  assert.equal(runStatus(seen, facts(aRun({ phase: 'paused' })), NOW).message, '')
+})
+
 test('whatever is said, it stays small', () => {
   const words = fc.string({ unit: 'binary', minLength: 0, maxLength: 3_000 })
   const rows = fc.array(fc.record({ task: words, message: words }), { maxLength: 40 })

@@ -35,8 +35,9 @@ export interface RunFacts {
 export function runStatus(object: ClusterObject, facts: RunFacts, now: number): DagRunStatus {
   const { run, dagVersion } = facts
   const over = isTerminal(run.phase)
-  const message = over ? run.message : (facts.waits?.sentence ?? run.message)
-  const reason = over ? run.reason : (facts.waits?.code ?? run.reason)
+  const said = over ? null : (facts.waits ?? saidBefore(object, run))
+  const message = said?.sentence ?? run.message
+  const reason = said?.code ?? run.reason
   const status: DagRunStatus = {
     observedGeneration: object.metadata.generation,
     dagRunId: numberOfRun(run.id, run.createdAt),
@@ -101,6 +102,14 @@ export function neverBegunStatus(object: ClusterObject, message: string, now: nu
     status: ENDS[condition.type] ?? condition.status,
   }))
   return { ...status, phase: 'cancelled', reason: 'CANCELLED', completionTime: moment(now), conditions }
+}
+
+/** Why a run waits is known to the engine that drives it; what that one said of it stands as long as the phase does. */
+function saidBefore({ status }: ClusterObject, run: StoredRun): RunFacts['waits'] {
+  const [code, sentence] = [fieldOf(status, 'reason'), fieldOf(status, 'message')]
+  if (fieldOf(status, 'phase') !== run.phase || typeof code !== 'string' || typeof sentence !== 'string')
+    return null
+  return { code, sentence }
 }
 
 const ENDS: Readonly<Record<string, 'True' | 'False'>> = { Complete: 'True', Succeeded: 'False' }
