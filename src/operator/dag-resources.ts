@@ -8,13 +8,14 @@ import { fieldOf } from './conditions.ts'
 import { LAST_RUNS_MAX, dagStatus } from './dag-status.ts'
 import { type ReadObject, type References, readDag, referencesOf } from './document.ts'
 import { keyOf } from './names.ts'
+import { Needs } from './needs.ts'
 import { type OperatorParts, STATUS_MS, watches } from './parts.ts'
 import { Schedules } from './schedules.ts'
 import { writeStatus } from './status-fields.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** DAGs looked at at once; each waits for the batch that makes it durable. */
-const CONCURRENCY = 64
+const CONCURRENCY = 500
 /** DAGs that are read along with one because it calls them, and those that these call. */
 const CALLED_MAX = 100
 /** A status counts this many open runs at most. */
@@ -46,6 +47,7 @@ export type Found =
 export class DagResources implements ObjectListener {
   readonly #parts: OperatorParts
   readonly #entries = new Map<string, Entry>()
+  readonly #needs = new Needs()
   readonly #schedules: Schedules
   readonly #queue: WorkQueue
   readonly #whenSettled: (namespace: string, name: string) => void
@@ -86,17 +88,21 @@ export class DagResources implements ObjectListener {
       known.object = object
     } else {
       const references = referencesOf(object.spec)
+      if (known !== undefined) this.#needs.remove(namespace, name, known.references)
+      this.#needs.add(namespace, name, references)
       this.#entries.set(key, { object, references, read: null, put: null, writtenAt: 0, epoch: 0 })
-      this.#readCallersAgain(namespace, name)
+      this.#readAgain(this.#needs.of('DAG', namespace, name))
     }
     if (this.#synced) this.#queue.add(key)
   }
 
   gone({ namespace, name, uid }: ObjectRef): void {
     const key = keyOf(namespace, name)
-    if (this.#entries.get(key)?.object.metadata.uid !== uid) return
+    const known = this.#entries.get(key)
+    if (known?.object.metadata.uid !== uid) return
     this.#entries.delete(key)
-    this.#readCallersAgain(namespace, name)
+    this.#needs.remove(namespace, name, known.references)
+    this.#readAgain(this.#needs.of('DAG', namespace, name))
     if (this.#synced) this.#queue.add(key)
   }
 
@@ -113,7 +119,7 @@ export class DagResources implements ObjectListener {
 
   /** A DagTask came or changed: what needs it may be right now. */
   taskChanged(namespace: string, name: string): void {
-    this.#readAgain(namespace, ({ dagTasks }) => dagTasks.some(reference => reference.name === name))
+    this.#readAgain(this.#needs.of('DagTask', namespace, name))
   }
 
   /** A run of it moved: its status tells, soon. */
@@ -240,13 +246,10 @@ export class DagResources implements ObjectListener {
     return (_namespace, name, version) => answers.get(`${name}/${version}`) ?? null
   }
 
-  #readCallersAgain(namespace: string, name: string): void {
-    this.#readAgain(namespace, ({ dags }) => dags.includes(name))
-  }
-
-  #readAgain(namespace: string, needs: (references: References) => boolean): void {
-    for (const [key, entry] of this.#entries) {
-      if (entry.object.metadata.namespace !== namespace || !needs(entry.references)) continue
+  #readAgain(keys: readonly string[]): void {
+    for (const key of keys) {
+      const entry = this.#entries.get(key)
+      if (entry === undefined) continue
       entry.read = null
       entry.epoch += 1
       if (this.#synced) this.#queue.add(key)

@@ -102,7 +102,7 @@ function onlyDag(text: string): { readonly metadata: { readonly name: string }; 
   }
   const [document] = documents
   const whole = fieldOf(document, 'apiVersion') === API_VERSION && fieldOf(document, 'kind') === 'DAG'
-  const keys = Object.keys((document ?? {}) as object)
+  const keys = Object.keys(document ?? {})
   const metadata = fieldOf(document, 'metadata')
   const plain =
     keys.every(key => ['apiVersion', 'kind', 'metadata', 'spec'].includes(key)) &&

@@ -5,7 +5,7 @@ import { taskByKey } from '../core/run/state.ts'
 import { failureOf } from '../core/run/words.ts'
 import type { ClusterEvent, ClusterObject, KindName, ObjectRef } from './cluster.ts'
 import { shortened } from './conditions.ts'
-import { shortHash } from './names.ts'
+import { keyOf, shortHash } from './names.ts'
 import type { OperatorParts } from './parts.ts'
 import { problemText } from './problem-text.ts'
 
@@ -13,6 +13,8 @@ import { problemText } from './problem-text.ts'
 const NOTE_LENGTH_MAX = 300
 /** Events about the tasks of one run. */
 const PER_RUN_MAX = 20
+/** Runs whose Events are counted. */
+const RUNS_MAX = 10_000
 /** Events at once, and then so many a second, over all. */
 const BURST = 100
 const PER_SECOND = 20
@@ -24,14 +26,14 @@ type Told = Pick<ClusterEvent, 'type' | 'reason' | 'action' | 'note' | 'at'> & {
 /** Tells what happened as Events, for `kubectl describe`. They are a courtesy: few, bounded, and lost without harm. */
 export class EventTeller {
   readonly #parts: OperatorParts
-  readonly #objectOf: (run: string) => ClusterObject | undefined
+  readonly #objectOf: (key: string) => ClusterObject | undefined
   readonly #told = new Map<string, number>()
   readonly #held = new Map<string, Told[]>()
   readonly #sending = new Set<Promise<void>>()
   #tokens = BURST
   #filledAt: number
 
-  constructor(parts: OperatorParts, objectOf: (run: string) => ClusterObject | undefined) {
+  constructor(parts: OperatorParts, objectOf: (key: string) => ClusterObject | undefined) {
     this.#parts = parts
     this.#objectOf = objectOf
     this.#filledAt = parts.clock.now()
@@ -39,22 +41,23 @@ export class EventTeller {
 
   /** Facts of a run, as the engine tells them. */
   facts(state: RunState, events: readonly RunEvent[]): void {
-    const { run } = state.created
+    const { namespace, run } = state.created
+    const key = keyOf(namespace, run)
     for (const event of events) {
       const told = eventOf(state, event)
-      if (told === null || this.#isTooMuch(run, told)) continue
-      const object = this.#objectOf(run)
+      if (told === null || this.#isTooMuch(key, told)) continue
+      const object = this.#objectOf(key)
       if (object !== undefined) this.#send('DagRun', object.metadata, told)
-      else if (state.created.parent === null) this.#hold(run, told)
-      if (event.type === 'runSettled') this.#told.delete(run)
+      else if (state.created.parent === null) this.#hold(key, told)
+      if (event.type === 'runSettled') this.#told.delete(key)
     }
   }
 
   /** The DagRun of a run is there. */
-  appeared(run: string, object: ClusterObject): void {
-    const held = this.#held.get(run)
+  appeared(key: string, object: ClusterObject): void {
+    const held = this.#held.get(key)
     if (held === undefined) return
-    this.#held.delete(run)
+    this.#held.delete(key)
     for (const told of held) this.#send('DagRun', object.metadata, told)
   }
 
@@ -75,17 +78,18 @@ export class EventTeller {
     await Promise.all(this.#sending)
   }
 
-  #isTooMuch(run: string, { action }: Told): boolean {
+  #isTooMuch(key: string, { action }: Told): boolean {
     if (action !== 'Task') return false
-    const count = (this.#told.get(run) ?? 0) + 1
-    this.#told.set(run, count)
+    if (this.#told.size >= RUNS_MAX) this.#told.clear()
+    const count = (this.#told.get(key) ?? 0) + 1
+    this.#told.set(key, count)
     return count > PER_RUN_MAX
   }
 
-  #hold(run: string, told: Told): void {
+  #hold(key: string, told: Told): void {
     const [oldest] = this.#held.keys()
     if (this.#held.size >= HELD_MAX && oldest !== undefined) this.#held.delete(oldest)
-    this.#held.set(run, [...(this.#held.get(run) ?? []), told])
+    this.#held.set(key, [...(this.#held.get(key) ?? []), told])
   }
 
   #send(kind: KindName, about: ObjectRef, { key, ...event }: Told): void {

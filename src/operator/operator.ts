@@ -43,10 +43,10 @@ export function openOperator(given: OperatorParts): Operator {
     (object, problems) => teller.dagRead(object, problems),
   )
   const runs: RunResources = new RunResources(parts, dags, {
-    appeared: (run, object) => teller.appeared(run, object),
+    appeared: (key, object) => teller.appeared(key, object),
     rejected: (object, reason, message) => teller.rejected('DagRun', object, reason, message),
   })
-  const objectOf = (run: string) => runs.views.of(run)?.object
+  const objectOf = (key: string) => runs.views.of(key)?.object
   const teller = new EventTeller(parts, objectOf)
   const retention = new RetentionSweep(parts, objectOf)
   const feed = new Feed(
@@ -118,7 +118,10 @@ async function lastActivity(store: Store, now: number): Promise<number> {
   return (times.length === 0 ? now : Math.max(...times)) - SHOWING_MS
 }
 
-/** Name of the run that a tick starts: derived, so that looking twice names it once. Minutes, as schedules have none smaller. */
+/**
+ * Name of the run that a tick starts: derived, so that looking twice names it once. It tells the minute, as no schedule
+ * has anything smaller.
+ */
 export function scheduledRunName(dag: Dag, scheduledTime: number): string {
   return `${dag.name}-${Math.floor(scheduledTime / 60_000)}`
 }

@@ -1,8 +1,9 @@
 import { parseDuration } from '../core/dag/duration.ts'
 import type { Dag } from '../core/dag/dag.ts'
-import type { StoredRun } from '../ports/store.ts'
+import type { RunQuery, StoredRun } from '../ports/store.ts'
 import type { ClusterObject } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
+import { keyOf } from './names.ts'
 import { type OperatorParts, type Retention, watches } from './parts.ts'
 
 /** Between two looks at all DAGs. */
@@ -16,12 +17,12 @@ const ENDED = ['succeeded', 'failed', 'cancelled'] as const
  */
 export class RetentionSweep {
   readonly #parts: OperatorParts
-  readonly #objectOf: (run: string) => ClusterObject | undefined
+  readonly #objectOf: (key: string) => ClusterObject | undefined
   #callOff: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(parts: OperatorParts, objectOf: (run: string) => ClusterObject | undefined) {
+  constructor(parts: OperatorParts, objectOf: (key: string) => ClusterObject | undefined) {
     this.#parts = parts
     this.#objectOf = objectOf
   }
@@ -61,42 +62,44 @@ export class RetentionSweep {
     })
   }
 
-  async #sweepDag(namespace: string, dag: string, rule: Retention): Promise<void> {
-    const { store } = this.#parts
-    if (rule.runs === null && rule.ageMs === null) return
-    let seen = 0
-    for (let after: string | null = ''; after !== null && !this.#closed; ) {
-      const query = { namespace, dag, phases: ENDED, limit: PAGE }
-      const page = await store.runs(after === '' ? query : { ...query, after })
-      for (const run of page.items) {
-        seen += 1
-        if (this.#closed) return
-        if (isOver(run, seen, rule, this.#parts.clock.now())) await this.#remove(run)
-      }
-      after = page.next
+  async #sweepDag(namespace: string, dag: string, { runs, ageMs }: Retention): Promise<void> {
+    const { clock } = this.#parts
+    if (runs !== null) {
+      let place = 0
+      await this.#each({ namespace, dag, phases: ENDED }, async run => {
+        place += 1
+        if (isOver(run, place, { runs, ageMs: null }, clock.now())) await this.#remove(run)
+      })
     }
+    if (ageMs === null) return
+    await this.#each({ namespace, dag, phases: ENDED, createdBefore: clock.now() - ageMs }, async run => {
+      if (isOver(run, 0, { runs: null, ageMs }, clock.now())) await this.#remove(run)
+    })
   }
 
   /** Of a DAG that is not there any more, what is set for all holds. */
   async #sweepRemovedDags(known: ReadonlySet<string>): Promise<void> {
-    const { store, settings, clock } = this.#parts
+    const { settings, clock } = this.#parts
     const { ageMs } = settings.retention
     if (ageMs === null) return
+    await this.#each({ phases: ENDED, createdBefore: clock.now() - ageMs }, async run => {
+      const theirs = known.has(`${run.namespace}/${run.dag}`) || !watches(settings, run.namespace)
+      if (!theirs && isOver(run, 0, settings.retention, clock.now())) await this.#remove(run)
+    })
+  }
+
+  /** Newest first, until it is closed. */
+  async #each(query: RunQuery, look: (run: StoredRun) => Promise<void>): Promise<void> {
     for (let after: string | null = ''; after !== null && !this.#closed; ) {
-      const query = { phases: ENDED, createdBefore: clock.now() - ageMs, limit: PAGE }
-      const page = await store.runs(after === '' ? query : { ...query, after })
-      for (const run of page.items) {
-        const theirs = known.has(`${run.namespace}/${run.dag}`) || !watches(settings, run.namespace)
-        if (!theirs && !this.#closed && isOver(run, 0, settings.retention, clock.now()))
-          await this.#remove(run)
-      }
+      const page = await this.#parts.store.runs({ ...query, limit: PAGE, ...(after === '' ? {} : { after }) })
+      for (const run of page.items) if (!this.#closed) await look(run)
       after = page.next
     }
   }
 
   async #remove(run: StoredRun): Promise<void> {
     const { cluster, logs, store } = this.#parts
-    const object = this.#objectOf(run.id)
+    const object = this.#objectOf(keyOf(run.namespace, run.id))
     if (object !== undefined) {
       const { namespace, name, uid } = object.metadata
       await cluster.remove('DagRun', { namespace, name, uid })

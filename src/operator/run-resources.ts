@@ -1,5 +1,4 @@
 import { isTerminal } from '../core/run/state.ts'
-import { loadRun } from '../engine/load.ts'
 import { StoreError, type StoredRun } from '../ports/store.ts'
 import type { ClusterObject, ObjectListener, ObjectRef } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
@@ -9,16 +8,20 @@ import { BY_SPEC, keyOf } from './names.ts'
 import { type OperatorParts, STATUS_MS, watches } from './parts.ts'
 import { problemText } from './problem-text.ts'
 import { RunFactsReader } from './run-facts.ts'
-import { type Order, type OrderContext, orderOf } from './run-order.ts'
+import { AWAITED, orderContext } from './run-context.ts'
+import { type Order, orderOf } from './run-order.ts'
 import { neverBegunStatus, pendingStatus, runStatus } from './run-status.ts'
 import { type RunView, RunViews } from './run-views.ts'
 import { writeStatus } from './status-fields.ts'
+import { Waiting } from './waiting.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** Runs looked at at once. */
 const CONCURRENCY = 32
 /** Deleted objects that are remembered. */
 const DELETED_MAX = 10_000
+/** Runs whose namespace is remembered. */
+const NAMESPACES_MAX = 10_000
 /** A DagRun made a moment ago may not have been told yet. */
 const TOLD_MS = 2_000
 
@@ -30,35 +33,39 @@ export class RunResources implements ObjectListener {
   readonly #facts: RunFactsReader
   readonly #queue: WorkQueue
   /** DagRuns without a run yet, by what they wait for. */
-  readonly #waiting = new Map<string, Set<string>>()
+  readonly #waiting = new Waiting()
   readonly #writtenAt = new Map<string, number>()
-  /** Runs whose object somebody deleted: no other is made for them. */
+  /** Of runs that were looked at. */
+  readonly #namespaceOf = new Map<string, string>()
+  /** Runs that were told to end by their spec. */
+  readonly #cancelled = new Set<string>()
+  /** Keys of runs whose object somebody deleted: no other is made for them. */
   readonly #deleted = new Set<string>()
   /** Runs that ended before this and have no object need none: somebody removed it. */
   #shownFrom = 0
   #synced = false
-  readonly #appeared: (run: string, object: ClusterObject) => void
+  readonly #appeared: (key: string, object: ClusterObject) => void
   readonly #rejected: (object: ClusterObject, reason: string, message: string) => void
 
   constructor(
     parts: OperatorParts,
     dags: DagResources,
     tell: {
-      appeared(run: string, object: ClusterObject): void
+      appeared(key: string, object: ClusterObject): void
       rejected(object: ClusterObject, reason: string, message: string): void
     },
   ) {
     this.#parts = parts
     this.#dags = dags
     this.#facts = new RunFactsReader(parts)
-    this.#appeared = (run, object) => tell.appeared(run, object)
+    this.#appeared = (key, object) => tell.appeared(key, object)
     this.#rejected = (object, reason, message) => tell.rejected(object, reason, message)
     this.#queue = new WorkQueue({
       clock: parts.clock,
       chance: () => parts.chance(),
       concurrency: CONCURRENCY,
-      work: run => this.#look(run),
-      failed: (run, error) => parts.trouble('DAG_RUN_NOT_TAKEN_IN', `run ${run}: ${String(error)}`),
+      work: key => this.#look(key),
+      failed: (key, error) => parts.trouble('DAG_RUN_NOT_TAKEN_IN', `run ${key}: ${String(error)}`),
     })
   }
 
@@ -67,20 +74,20 @@ export class RunResources implements ObjectListener {
   }
 
   changed(object: ClusterObject): void {
-    const run = this.views.changed(object)
+    const key = this.views.changed(object)
     if (!this.#synced) return
-    this.#appeared(run, object)
-    this.#queue.add(run)
-    this.#wake(`name ${keyOf(object.metadata.namespace, object.metadata.name)}`)
+    this.#appeared(key, object)
+    this.#queue.add(key)
+    this.#wake(AWAITED.dagRun(object.metadata.namespace, object.metadata.name))
   }
 
   gone(ref: ObjectRef): void {
-    const run = this.views.gone(ref)
-    if (run === null) return
-    this.#deleted.add(run)
+    const key = this.views.gone(ref)
+    if (key === null) return
+    this.#deleted.add(key)
     const [oldest] = this.#deleted
     if (this.#deleted.size > DELETED_MAX && oldest !== undefined) this.#deleted.delete(oldest)
-    if (this.#synced) this.#queue.add(run)
+    if (this.#synced) this.#queue.add(key)
   }
 
   /**
@@ -92,33 +99,39 @@ export class RunResources implements ObjectListener {
     this.#synced = true
     this.#shownFrom = shownFrom
     for (const { id, namespace } of await store.unsettled()) {
-      if (watches(settings, namespace)) this.#queue.add(id)
+      if (watches(settings, namespace)) this.#queue.add(keyOf(namespace, id))
     }
-    for (const { id, endedAt } of (await store.runs({ limit: 500 })).items)
-      if (endedAt !== null && endedAt >= shownFrom) this.#queue.add(id)
-    for (const run of this.views.runs()) if (this.views.of(run)?.finished === false) this.#queue.add(run)
+    for (const { id, namespace, endedAt } of (await store.runs({ limit: 500 })).items)
+      if (endedAt !== null && endedAt >= shownFrom) this.#queue.add(keyOf(namespace, id))
+    for (const key of this.views.keys()) if (this.views.of(key)?.finished === false) this.#queue.add(key)
   }
 
   /** Something happened to the run. */
   moved(run: string): void {
-    if (this.#synced) this.#queue.add(run)
-    this.#wake(`run ${run}`)
+    if (this.#synced) this.#queue.add(keyOf(this.#namespaceOf.get(run) ?? '', run))
+    this.#wake(AWAITED.run(run))
   }
 
   /** A DAG came, changed or went. */
   dagSettled(namespace: string, name: string): void {
-    this.#wake(`dag ${keyOf(namespace, name)}`)
+    this.#wake(AWAITED.dag(namespace, name))
   }
 
   async close(): Promise<void> {
     await this.#queue.close()
   }
 
-  async #look(id: string): Promise<number | null> {
-    const view = this.views.of(id)
+  /** @param key  Namespace and run; without the namespace when that was not known yet. */
+  async #look(key: string): Promise<number | null> {
+    const [namespace = '', id = ''] = key.split('/')
     const run = await this.#parts.store.run(id)
     if (run !== null) this.#dags.runMoved(run.namespace, run.dag)
-    if (view === undefined) return await this.#withoutObject(id, run)
+    if (namespace === '') {
+      if (run !== null) this.#queue.add(this.#remember(run))
+      return null
+    }
+    const view = this.views.of(key)
+    if (view === undefined) return await this.#withoutObject(key, run)
     const { object } = view
     if (object.metadata.deletionTimestamp !== null || view.finished) {
       // What says that it is finished is never run, even if a database that was put back has it otherwise.
@@ -141,13 +154,25 @@ export class RunResources implements ObjectListener {
     const run = (await store.run(seen.id)) ?? seen
     const status = runStatus(object, await this.#facts.read(run), clock.now())
     if (await writeStatus(cluster, 'DagRun', object, status)) this.#writtenAt.set(run.id, clock.now())
-    if (isTerminal(run.phase)) this.#writtenAt.delete(run.id)
+    if (isTerminal(run.phase)) {
+      this.#writtenAt.delete(run.id)
+      this.#cancelled.delete(run.id)
+    }
     return null
   }
 
-  async #withoutObject(id: string, run: StoredRun | null): Promise<number | null> {
-    if (run === null || !this.#synced || !watches(this.#parts.settings, run.namespace)) return null
-    if (run.trigger.kind === 'dagRun' || this.#deleted.has(id)) {
+  /** The feed tells ids alone; the namespace of a run never changes. */
+  #remember({ id, namespace }: StoredRun): string {
+    const [oldest] = this.#namespaceOf.keys()
+    if (this.#namespaceOf.size >= NAMESPACES_MAX && oldest !== undefined) this.#namespaceOf.delete(oldest)
+    this.#namespaceOf.set(id, namespace)
+    return keyOf(namespace, id)
+  }
+
+  async #withoutObject(key: string, run: StoredRun | null): Promise<number | null> {
+    if (run === null || !this.#synced || key !== keyOf(run.namespace, run.id)) return null
+    if (!watches(this.#parts.settings, run.namespace)) return null
+    if (run.trigger.kind === 'dagRun' || this.#deleted.has(key)) {
       await this.#end(run)
       return null
     }
@@ -184,13 +209,12 @@ export class RunResources implements ObjectListener {
       await writeStatus(cluster, 'DagRun', object, status)
       return null
     }
-    this.#stopWaiting(uid)
     const awaited: string[] = []
-    const order = await orderOf(object, this.#contextOf(object, awaited))
-    if (order.kind !== 'run') {
-      this.#waitFor(uid, awaited)
-      return await this.#notYet(view, order)
-    }
+    const known = { dags: this.#dags, views: this.views }
+    const context = orderContext(this.#parts, known, object.metadata.namespace, awaited)
+    const order = await orderOf(object, context)
+    this.#waiting.set(keyOf(object.metadata.namespace, uid), order.kind === 'run' ? [] : awaited)
+    if (order.kind !== 'run') return await this.#notYet(view, order)
     if (fieldOf(object.spec, 'paused') === true) return await this.#pending(view, 'inProgress', PAUSED)
     try {
       await engine.submit(order.stored.dag, order.created, order.reused)
@@ -225,7 +249,9 @@ export class RunResources implements ObjectListener {
     if (isTerminal(run.phase)) return
     const { engine } = this.#parts
     if (fieldOf(spec, 'cancel') === true) {
+      if (this.#cancelled.has(run.id)) return
       await engine.request(run.id, { kind: 'cancel', by: BY_SPEC, skipFinally: false })
+      this.#cancelled.add(run.id)
       return
     }
     const paused = fieldOf(spec, 'paused')
@@ -251,54 +277,8 @@ export class RunResources implements ObjectListener {
     await this.#parts.engine.request(run.id, request)
   }
 
-  #contextOf({ metadata: { namespace } }: ClusterObject, awaited: string[]): OrderContext {
-    const { store, clock } = this.#parts
-    return {
-      dag: async name => {
-        awaited.push(`dag ${keyOf(namespace, name)}`)
-        const found = await this.#dags.find(namespace, name)
-        return found.kind === 'inForce' ? found.stored : found.kind
-      },
-      dagNames: () => this.#dags.names(namespace),
-      run: async name => {
-        awaited.push(`name ${keyOf(namespace, name)}`)
-        const id = this.views.runNamed(namespace, name) ?? (await this.#runCalled(namespace, name))
-        if (id === null) return null
-        awaited.push(`run ${id}`)
-        const state = await loadRun(store, id)
-        if (state === null) return this.views.of(id) === undefined ? null : 'soon'
-        return state.created.namespace === namespace ? state : null
-      },
-      version: hash => store.dagByHash(hash),
-      now: () => clock.now(),
-    }
-  }
-
-  /** A run whose DagRun is gone can still be continued, by its id or its name. */
-  async #runCalled(namespace: string, name: string): Promise<string | null> {
-    const found = await this.#parts.store.runsLike(name, 20)
-    return (
-      found.find(run => run.namespace === namespace && (run.id === name || run.name === name))?.id ?? null
-    )
-  }
-
   #wake(awaited: string): void {
-    for (const run of this.#waiting.get(awaited) ?? []) this.#queue.add(run)
-  }
-
-  #waitFor(run: string, awaited: readonly string[]): void {
-    for (const key of awaited) {
-      const waiters = this.#waiting.get(key) ?? new Set()
-      waiters.add(run)
-      this.#waiting.set(key, waiters)
-    }
-  }
-
-  #stopWaiting(run: string): void {
-    for (const [key, waiters] of this.#waiting) {
-      waiters.delete(run)
-      if (waiters.size === 0) this.#waiting.delete(key)
-    }
+    for (const key of this.#waiting.of(awaited)) this.#queue.add(key)
   }
 }
 

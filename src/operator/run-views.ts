@@ -6,59 +6,64 @@ import { saysFinished } from './run-status.ts'
 /** A DagRun as far as it is remembered: of one that is finished, only who it is. */
 export interface RunView {
   readonly object: ClusterObject
-  /** It was made for a run that no DagRun asked for. */
+  /** It was made for a run that no DagRun asked for, or says so. */
   readonly mirror: boolean
   readonly finished: boolean
 }
 
-/** The DagRuns that there are, by the run that each is about. */
+/**
+ * The DagRuns that there are, each by its namespace and the run that it is about (`keyOf`). What an object says of its
+ * run is a claim: it never reaches beyond its namespace.
+ */
 export class RunViews {
-  readonly #byRun = new Map<string, RunView>()
-  readonly #runByUid = new Map<string, string>()
+  readonly #byKey = new Map<string, RunView>()
+  readonly #keyByUid = new Map<string, string>()
   readonly #runByName = new Map<string, string>()
 
-  /** The run that the object is about. */
+  /** The key of what the object is about. */
   changed(object: ClusterObject): string {
-    const { metadata } = object
-    const { run, mirror } = runOfObject(object)
+    const { namespace, name, uid } = object.metadata
+    const { run: claimed, mirror } = runOfObject(object)
+    const holder = this.#byKey.get(keyOf(namespace, claimed))?.object.metadata.uid ?? uid
+    // Who claims a run that another object is about is about none.
+    const run = mirror && holder !== uid ? uid : claimed
+    const key = keyOf(namespace, run)
+    const before = this.#keyByUid.get(uid)
+    // An annotation that was changed makes the object about another run.
+    if (before !== undefined && before !== key) this.#byKey.delete(before)
     const finished = saysFinished(object.status)
-    this.#forgetOther(metadata.uid, run)
-    this.#byRun.set(run, { object: finished ? remains(object) : object, mirror, finished })
-    this.#runByUid.set(metadata.uid, run)
-    this.#runByName.set(keyOf(metadata.namespace, metadata.name), run)
-    return run
+    this.#byKey.set(key, { object: finished ? remains(object) : object, mirror, finished })
+    this.#keyByUid.set(uid, key)
+    this.#runByName.set(keyOf(namespace, name), run)
+    return key
   }
 
-  /** The run that the object was about; null for one that is not known. */
+  /** The key of what the object was about; null for one that is not known. */
   gone({ namespace, name, uid }: ObjectRef): string | null {
-    const run = this.#runByUid.get(uid)
-    if (run === undefined) return null
-    this.#runByUid.delete(uid)
-    if (this.#byRun.get(run)?.object.metadata.uid === uid) this.#byRun.delete(run)
-    if (this.#runByName.get(keyOf(namespace, name)) === run) this.#runByName.delete(keyOf(namespace, name))
-    return run
+    const key = this.#keyByUid.get(uid)
+    if (key === undefined) return null
+    this.#keyByUid.delete(uid)
+    if (this.#byKey.get(key)?.object.metadata.uid === uid) this.#byKey.delete(key)
+    if (key === keyOf(namespace, this.#runByName.get(keyOf(namespace, name)) ?? ''))
+      this.#runByName.delete(keyOf(namespace, name))
+    return key
   }
 
-  of(run: string): RunView | undefined {
-    return this.#byRun.get(run)
+  of(key: string): RunView | undefined {
+    return this.#byKey.get(key)
   }
 
+  /** The run that a DagRun is about, by the name of that. */
   runNamed(namespace: string, name: string): string | undefined {
     return this.#runByName.get(keyOf(namespace, name))
   }
 
-  runs(): IterableIterator<string> {
-    return this.#byRun.keys()
+  keys(): IterableIterator<string> {
+    return this.#byKey.keys()
   }
 
   get size(): number {
-    return this.#byRun.size
-  }
-
-  /** An annotation that was changed makes the object about another run. */
-  #forgetOther(uid: string, run: string): void {
-    const before = this.#runByUid.get(uid)
-    if (before !== undefined && before !== run) this.#byRun.delete(before)
+    return this.#byKey.size
   }
 }
 

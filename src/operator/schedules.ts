@@ -36,8 +36,8 @@ export class Schedules {
    * Puts a version in force, and tells its number.
    *
    * @param source  The object it comes from, as kept beside the version.
-   * @param from    Source of the version that was in force before; null when there was none. Ticks from before an object
-   *                existed are not missed ones.
+   * @param from    Source of the version that was in force before; null when there was none. Ticks from before an
+   *                object existed are not missed ones.
    */
   put(dag: Dag, source: string, from: string | null): Promise<number> {
     return this.#add({ kind: 'put', dag, source, from })

@@ -54,6 +54,32 @@ test('a broken text leaves the version before it in force, but a suspension coun
   assert.equal((await house.ended('still', 'succeeded')).dagVersion, 1)
 })
 
+test('who applies on the server goes on after a status was written: no field of theirs was touched', async t => {
+  const house = await place.house(t)
+  const apply = (image: string): string =>
+    place.cluster.kubectl(
+      'apply',
+      '--server-side',
+      '--field-manager=git',
+      '-f',
+      house.file('dag.json', {
+        apiVersion: 'kontroler.greedykomodo/v1alpha1',
+        kind: 'DAG',
+        metadata: { name: 'ours', namespace: house.namespace },
+        spec: { task: [{ ...task('a'), image }] },
+      }),
+    )
+  apply('busybox:1')
+  await house.dagIs('ours', ({ version }) => version === 1)
+  assert.match(apply('busybox:2'), /serverside-applied/)
+  await house.dagIs('ours', ({ version }) => version === 2)
+  const { metadata } = JSON.parse(house.kubectl('get', 'dag', 'ours', '-o', 'json', '--show-managed-fields'))
+  const owners = (metadata.managedFields as { manager: string; subresource?: string }[]).map(
+    ({ manager, subresource }) => `${manager} ${subresource ?? 'spec'}`,
+  )
+  assert.deepEqual(owners.toSorted(), ['git spec', 'kontroler status'])
+})
+
 test('two tasks of one name are taken by the API server, and told in the status', async t => {
   const house = await place.house(t)
   house.apply({ kind: 'DAG', name: 'twins', spec: { task: [task('a'), task('a')] } })

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,6 +75,11 @@ export class OperatorHouse {
     return house
   }
 
+  /** Its own, and those that its settings name. */
+  get #namespaces(): readonly string[] {
+    return [this.namespace, ...(this.#settings.namespaces ?? [])]
+  }
+
   get store(): Store {
     if (this.#open === null) throw new Error('it is stopped')
     return this.#open.store
@@ -121,7 +127,7 @@ export class OperatorHouse {
     const operator = openOperator({
       cluster: kubernetesCluster({
         client: own,
-        namespaces: [this.namespace],
+        namespaces: this.#namespaces,
         trouble: () => undefined,
       }),
       engine,
@@ -136,10 +142,10 @@ export class OperatorHouse {
       chance: () => 0.5,
       trouble: (code, message) => this.troubles.push(`${code} ${message}`),
       settings: {
-        namespaces: [this.namespace],
         retention: { runs: null, ageMs: null },
         statusMs: 200,
         ...this.#settings,
+        namespaces: this.#namespaces,
       },
     })
     told.push(operator.notices)
@@ -164,6 +170,13 @@ export class OperatorHouse {
     await this.client.close()
     await rm(this.#folder, { recursive: true, force: true })
     this.#cluster.kubectl('delete', 'namespace', this.namespace, '--wait=false', '--ignore-not-found')
+  }
+
+  /** A file with an object, in a folder that is removed. */
+  file(name: string, object: object): string {
+    const path = join(this.#folder, name)
+    writeFileSync(path, JSON.stringify(object))
+    return path
   }
 
   /** `kubectl wait`, while the operator goes on in this process. */
