@@ -15,6 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   archives: ['core', 'ports'],
   config: ['core'],
   'config.ts': ['core', 'config'],
+  operator: ['core', 'ports', 'spec', 'engine', 'kubernetes'],
   controller: ['core', 'ports', 'config', 'config.ts', 'kubernetes'],
   cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes'],
 }

@@ -117,6 +117,11 @@ export const PROBLEM_CODES = {
   DSL_REPEATED: 'a field is given twice; the last one counts',
   DSL_TOO_LARGE: 'an arrow-language text is larger than allowed',
   // what is asked of runs
+  UNKNOWN_DAG: 'there is no DAG of that name',
+  RUN_NOT_FINISHED: 'only a run that has ended can be retried or forked',
+  NOTHING_TO_RETRY: 'the run succeeded',
+  RUN_OF_OTHER_DAG: 'the run to continue is one of another DAG',
+  RUN_GONE: 'the run of a DagRun is not in the database any more',
   UNKNOWN_RUN: 'there is no such run',
   UNKNOWN_TASK: 'the run has no such task',
   RUN_FINISHED: 'the run has settled, so nothing can be asked of it',

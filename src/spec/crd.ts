@@ -47,6 +47,7 @@ function rootSchema(kind: Kind): JsonSchema {
     type: 'object',
     description: kind.description,
     required: ['spec'],
+    ...(kind.rules.length === 0 ? {} : { 'x-kubernetes-validations': kind.rules }),
     properties: {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },

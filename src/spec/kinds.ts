@@ -1,6 +1,6 @@
 import type * as z from 'zod'
-import { dagDocument } from './schema/dag.ts'
-import { dagRunDocument } from './schema/dag-run.ts'
+import { dagDocument, dagObjectRules } from './schema/dag.ts'
+import { dagRunDocument, dagRunRules } from './schema/dag-run.ts'
 import { dagTaskDocument } from './schema/dag-task.ts'
 import { dagRunStatus, dagStatus, dagTaskStatus } from './schema/status.ts'
 
@@ -13,7 +13,15 @@ export interface Kind {
   readonly description: string
   readonly document: z.ZodType
   readonly status: z.ZodType
+  /** CEL rules of the object as a whole; those of its parts stand at the parts. */
+  readonly rules: readonly Rule[]
   readonly columns: readonly Column[]
+}
+
+/** A CEL rule that the API server holds an object to. */
+export interface Rule {
+  readonly rule: string
+  readonly message: string
 }
 
 /** A column of `kubectl get`. */
@@ -33,6 +41,8 @@ const age: Column = {
   description: 'Time since it was made.',
 }
 
+const READY = '.status.conditions[?(@.type=="Ready")].status'
+
 const column = (
   name: string,
   type: Column['type'],
@@ -50,11 +60,16 @@ export const KINDS: readonly Kind[] = [
     description: 'A workflow: tasks, what waits for what, and when it runs.',
     document: dagDocument,
     status: dagStatus,
+    rules: dagObjectRules,
     columns: [
-      column('Schedule', 'string', '.spec.schedule', 'When it runs.'),
+      column('Schedule', 'string', '.status.schedule', 'When it runs, in words.'),
       column('Suspended', 'boolean', '.spec.suspended', 'Whether scheduled starts are held back.'),
-      column('Phase', 'string', '.status.phase', 'Whether it was accepted.'),
-      column('Next', 'date', '.status.nextScheduleTime', 'Next tick.', 1),
+      column('Ready', 'string', READY, 'Whether its present text is in force.'),
+      column('Active', 'integer', '.status.activeRuns', 'Runs that have not ended.'),
+      column('Last', 'string', '.status.lastRunPhase', 'How far the newest run is.'),
+      // kubectl shows the time since a date, and cannot show the time until one.
+      column('Next', 'string', '.status.nextScheduleTime', 'Next tick.'),
+      column('Last Run', 'date', '.status.lastRunTime', 'When the newest run was made.', 1),
       column('Version', 'integer', '.status.version', 'Version in force.', 1),
       column('Message', 'string', '.status.message', 'What is wrong.', 1),
       age,
@@ -68,13 +83,16 @@ export const KINDS: readonly Kind[] = [
     description: 'One run of a DAG.',
     document: dagRunDocument,
     status: dagRunStatus,
+    rules: dagRunRules,
     columns: [
       column('DAG', 'string', '.spec.dagName', 'What runs.'),
       column('Phase', 'string', '.status.phase', 'How far it is.'),
       column('Progress', 'string', '.status.progress', 'Settled tasks and all tasks.'),
       column('Started', 'date', '.status.startTime', 'When it started.'),
-      column('Completed', 'date', '.status.completionTime', 'When it ended.'),
-      column('Message', 'string', '.status.message', 'What went wrong.', 1),
+      column('Duration', 'string', '.status.duration', 'How long it took.'),
+      column('Completed', 'date', '.status.completionTime', 'When it ended.', 1),
+      column('Run', 'string', '.status.runId', 'Id of the run.', 1),
+      column('Message', 'string', '.status.message', 'Why it waits, or what went wrong.', 1),
       age,
     ],
   },
@@ -86,9 +104,12 @@ export const KINDS: readonly Kind[] = [
     description: 'A reusable task; its versions are numbered by content.',
     document: dagTaskDocument,
     status: dagTaskStatus,
+    rules: [],
     columns: [
-      column('Version', 'integer', '.status.version', 'Newest version.'),
+      column('Version', 'integer', '.status.version', 'Number of its present text.'),
+      column('Ready', 'string', READY, 'Whether its present text can be used.'),
       column('Image', 'string', '.spec.image', 'What runs.'),
+      column('Message', 'string', '.status.message', 'What is wrong.', 1),
       age,
     ],
   },

@@ -1,6 +1,6 @@
 import type { ParameterValue } from '../../core/dag/dag.ts'
-import type { ReusedTask } from '../../core/run/events.ts'
-import { createRun, reusable } from '../../core/run/create.ts'
+import { type Again, continued } from '../../core/run/again.ts'
+import { createRun } from '../../core/run/create.ts'
 import { type RunState, isTerminal } from '../../core/run/state.ts'
 import { loadRun } from '../../engine/load.ts'
 import type { StoredDag } from '../../ports/store.ts'
@@ -57,7 +57,7 @@ async function again(
       )
     }
     const version = await versionFor(local, old, options.latest === true)
-    const taken = takenOver(old, version, from, options)
+    const taken = takenOver(old, version, from, given(options.parameter ?? []))
     const id = systemIdentity.id()
     const created = createRun(
       {
@@ -65,7 +65,7 @@ async function again(
         name: runName(old.created.dag),
         dag: version.dag,
         dagHash: version.hash,
-        parameters: parametersFor(old, options.parameter ?? []),
+        parameters: taken.parameters,
         labels: old.created.labels,
         trigger: { kind: 'manual', key: id, by: environment.user },
         continues: old.created.run,
@@ -79,7 +79,8 @@ async function again(
       return EXIT.usage
     }
     const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
-    const { notes, reused } = taken
+    const { reused } = taken
+    const notes = notesOf(old, taken, from)
     return await driveRun(
       { local, values, secrets, environment, notes, executor, ...execution },
       async engine => {
@@ -100,38 +101,38 @@ async function versionFor(local: Local, old: RunState, latest: boolean): Promise
   return found
 }
 
-/** Which results the new run begins with, and what there is to say about it. */
 function takenOver(
   old: RunState,
   version: StoredDag,
   from: readonly string[] | null,
-  options: AgainOptions,
-): { readonly reused: readonly ReusedTask[]; readonly notes: readonly string[] } {
-  const everything = { reused: [], notes: [] as string[] }
-  if (from !== null && from.length === 0) return everything
-  if (old.dag.workspace !== null) {
-    return { ...everything, notes: ['note: the run had a workspace, which is gone; every task runs again'] }
-  }
-  if ((options.parameter ?? []).length > 0 && from === null) {
-    return { ...everything, notes: ['note: with other parameters every task runs again'] }
-  }
-  const reused = reusable(old, from)
-  if (!reused.ok) {
-    const [problem] = reused.problems
-    throw new CommandError(problem?.code ?? 'UNKNOWN_TASK', problem?.message ?? '', problem?.fix ?? '')
-  }
-  const known = new Set([...version.dag.tasks, ...version.dag.finally].map(({ name }) => name))
-  const kept = reused.value.filter(({ task }) => known.has(task.replace(/\[\d+\]$/, '')))
-  return {
-    reused: kept,
-    notes: [`note: reused of ${old.created.name}: ${kept.length} of ${old.plan.nodes.length} results`],
+  parameters: readonly ParameterValue[],
+): Again {
+  const taken = continued(old, version.dag, from, parameters)
+  if (taken.ok) return taken.value
+  const [problem] = taken.problems
+  throw new CommandError(problem?.code ?? 'UNKNOWN_TASK', problem?.message ?? '', problem?.fix ?? '')
+}
+
+/** What there is to say about the results that the new run begins with. */
+function notesOf(
+  old: RunState,
+  { because, reused }: Again,
+  from: readonly string[] | null,
+): readonly string[] {
+  switch (because) {
+    case 'workspace':
+      return ['note: the run had a workspace, which is gone; every task runs again']
+    case 'parameters':
+      return ['note: with other parameters every task runs again']
+    case null: {
+      if (from !== null && from.length === 0) return []
+      return [`note: reused of ${old.created.name}: ${reused.length} of ${old.plan.nodes.length} results`]
+    }
   }
 }
 
-function parametersFor(old: RunState, texts: readonly string[]): readonly ParameterValue[] {
-  const given = assignments('-p', texts)
-  const overrides = [...given].map(
+function given(texts: readonly string[]): readonly ParameterValue[] {
+  return [...assignments('-p', texts)].map(
     ([name, value]): ParameterValue => ({ name, value: { kind: 'value', value } }),
   )
-  return [...old.created.parameters.filter(({ name }) => !given.has(name)), ...overrides]
 }

@@ -72,64 +72,84 @@ const retention = z
   })
   .describe('How much history is kept.')
 
+/** Most triggers of one DAG. */
+const TRIGGERS_MAX = 100
+
+/** What the API server refuses of a DAG, beside types. Everything else becomes a condition. */
+const dagRules = [
+  {
+    rule: '!has(self.dsl) || size(self.dsl) == 0 || !has(self.task) || size(self.task) == 0',
+    message: 'a DAG has tasks or the arrow language (dsl), not both',
+  },
+] as const
+
+export const dagObjectRules = [
+  {
+    rule: 'size(self.metadata.name) <= 63',
+    message: 'the name of a DAG becomes a label on its pods and has at most 63 characters',
+  },
+] as const
+
 /** Fields of `spec` of a DAG. */
-export const dagSpec = z.strictObject({
-  schedule: z
-    .union([text, z.array(text)])
-    .describe('Cron of five fields, or @daily and friends; a list gives several; empty for none.')
-    .optional(),
-  timeZone: text.describe('IANA zone that the schedules are read in.').meta({ default: 'UTC' }).optional(),
-  catchUp: z
-    .enum(['latest', 'none', 'all'])
-    .describe('What becomes of ticks missed while no engine ran.')
-    .meta({ default: 'latest' })
-    .optional(),
-  startingDeadlineSeconds: count
-    .describe('A tick later than this is skipped, and the skip recorded.')
-    .optional(),
-  concurrencyPolicy: z
-    .enum(['Allow', 'Forbid', 'Replace', 'Queue'])
-    .describe('What happens when a run is due while another runs.')
-    .meta({ default: 'Allow' })
-    .optional(),
-  suspended: z
-    .boolean()
-    .describe('No scheduled starts; runs by hand still run.')
-    .meta({ default: false })
-    .optional(),
-  parameters: z.array(parameter).describe('Declared parameters of a run.').optional(),
-  task: z.array(task).max(100_000).describe('The tasks.').optional(),
-  finally: z.array(task).max(100_000).describe('Tasks that run at the end, whatever happened.').optional(),
-  triggers: z.array(trigger).describe('Event sources that start runs.').optional(),
-  maxParallelTasks: positive.describe('Most tasks of one run that run at once.').optional(),
-  timeout: duration.describe('Longest a run may take until its tasks have settled.').optional(),
-  failFast: z
-    .boolean()
-    .describe('Stop everything else at the first failure.')
-    .meta({ default: false })
-    .optional(),
-  priority: z.int().describe('Larger goes first where slots are short.').meta({ default: 0 }).optional(),
-  pool: text.describe('Pool of every task that does not name its own.').optional(),
-  retention: retention.optional(),
-  workspace: workspace.optional(),
-  webhook: webhook.optional(),
-  startGuarantee: z
-    .enum(['fence', 'strict'])
-    .describe('How hard a pod’s single start is secured.')
-    .meta({ default: 'fence' })
-    .optional(),
-  evidence: z
-    .enum(['watch', 'finalizer'])
-    .describe('How hard a pod’s outcome is secured.')
-    .meta({ default: 'watch' })
-    .optional(),
-  podSecurity: z
-    .enum(['hardened', 'restricted'])
-    .describe('Pod Security level that the pods meet.')
-    .meta({ default: 'hardened' })
-    .optional(),
-  dsl: text.describe('The arrow language, instead of `schedule`, `parameters` and `task`.').optional(),
-})
+export const dagSpec = z
+  .strictObject({
+    schedule: z
+      .union([text, z.array(text)])
+      .describe('Cron of five fields, or @daily and friends; a list gives several; empty for none.')
+      .optional(),
+    timeZone: text.describe('IANA zone that the schedules are read in.').meta({ default: 'UTC' }).optional(),
+    catchUp: z
+      .enum(['latest', 'none', 'all'])
+      .describe('What becomes of ticks missed while no engine ran.')
+      .meta({ default: 'latest' })
+      .optional(),
+    startingDeadlineSeconds: count
+      .describe('A tick later than this is skipped, and the skip recorded.')
+      .optional(),
+    concurrencyPolicy: z
+      .enum(['Allow', 'Forbid', 'Replace', 'Queue'])
+      .describe('What happens when a run is due while another runs.')
+      .meta({ default: 'Allow' })
+      .optional(),
+    suspended: z
+      .boolean()
+      .describe('No scheduled starts; runs by hand still run.')
+      .meta({ default: false })
+      .optional(),
+    parameters: z.array(parameter).describe('Declared parameters of a run.').optional(),
+    task: z.array(task).max(100_000).describe('The tasks.').optional(),
+    finally: z.array(task).max(100_000).describe('Tasks that run at the end, whatever happened.').optional(),
+    triggers: z.array(trigger).max(TRIGGERS_MAX).describe('Event sources that start runs.').optional(),
+    maxParallelTasks: positive.describe('Most tasks of one run that run at once.').optional(),
+    timeout: duration.describe('Longest a run may take until its tasks have settled.').optional(),
+    failFast: z
+      .boolean()
+      .describe('Stop everything else at the first failure.')
+      .meta({ default: false })
+      .optional(),
+    priority: z.int().describe('Larger goes first where slots are short.').meta({ default: 0 }).optional(),
+    pool: text.describe('Pool of every task that does not name its own.').optional(),
+    retention: retention.optional(),
+    workspace: workspace.optional(),
+    webhook: webhook.optional(),
+    startGuarantee: z
+      .enum(['fence', 'strict'])
+      .describe('How hard a pod’s single start is secured.')
+      .meta({ default: 'fence' })
+      .optional(),
+    evidence: z
+      .enum(['watch', 'finalizer'])
+      .describe('How hard a pod’s outcome is secured.')
+      .meta({ default: 'watch' })
+      .optional(),
+    podSecurity: z
+      .enum(['hardened', 'restricted'])
+      .describe('Pod Security level that the pods meet.')
+      .meta({ default: 'hardened' })
+      .optional(),
+    dsl: text.describe('The arrow language, instead of `schedule`, `parameters` and `task`.').optional(),
+  })
+  .meta({ 'x-kubernetes-validations': dagRules })
 
 /** A workflow, as a person writes it. */
 export const dagDocument = document('DAG', dagSpec.describe('What the workflow does, and when.'))

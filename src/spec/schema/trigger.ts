@@ -122,29 +122,36 @@ const dag = z.strictObject({
     .optional(),
 })
 
+const sourceRule = {
+  rule: `[${TRIGGER_SOURCES.map(source => `has(self.${source})`).join(', ')}].filter(given, given).size() == 1`,
+  message: 'a trigger has exactly one source',
+} as const
+
 /** One source of runs. Exactly one of the sources is given. */
-export const trigger = z.strictObject({
-  name: text.describe('Name of the trigger, unique in the DAG.').optional(),
-  filter: cel.describe('CEL over `event`; false lets the event pass by.').optional(),
-  parameters: z
-    .array(
-      z.strictObject({
-        name: text.describe('Name of a parameter of the DAG.'),
-        value: text.describe('Text that may hold `${{ event… }}`.'),
-      }),
-    )
-    .describe('Parameters of the run, made from the event.')
-    .optional(),
-  dedupeKey: text
-    .describe('Text that may hold `${{ event… }}`; events of the same key give one run.')
-    .optional(),
-  webhook: webhook.describe('An incoming HTTP request.').optional(),
-  cloudEvent: cloudEvent.describe('A CloudEvent over HTTP.').optional(),
-  nats: nats.describe('A message of NATS JetStream.').optional(),
-  amqp: amqp.describe('A message of an AMQP queue.').optional(),
-  kafka: kafka.describe('A record of a Kafka topic.').optional(),
-  redis: redis.describe('An entry of a Redis stream.').optional(),
-  mqtt: mqtt.describe('An MQTT message.').optional(),
-  s3: s3.describe('A new object in a bucket.').optional(),
-  dag: dag.describe('The end of a run of another DAG.').optional(),
-})
+export const trigger = z
+  .strictObject({
+    name: text.describe('Name of the trigger, unique in the DAG.').optional(),
+    filter: cel.describe('CEL over `event`; false lets the event pass by.').optional(),
+    parameters: z
+      .array(
+        z.strictObject({
+          name: text.describe('Name of a parameter of the DAG.'),
+          value: text.describe('Text that may hold `${{ event… }}`.'),
+        }),
+      )
+      .describe('Parameters of the run, made from the event.')
+      .optional(),
+    dedupeKey: text
+      .describe('Text that may hold `${{ event… }}`; events of the same key give one run.')
+      .optional(),
+    webhook: webhook.describe('An incoming HTTP request.').optional(),
+    cloudEvent: cloudEvent.describe('A CloudEvent over HTTP.').optional(),
+    nats: nats.describe('A message of NATS JetStream.').optional(),
+    amqp: amqp.describe('A message of an AMQP queue.').optional(),
+    kafka: kafka.describe('A record of a Kafka topic.').optional(),
+    redis: redis.describe('An entry of a Redis stream.').optional(),
+    mqtt: mqtt.describe('An MQTT message.').optional(),
+    s3: s3.describe('A new object in a bucket.').optional(),
+    dag: dag.describe('The end of a run of another DAG.').optional(),
+  })
+  .meta({ 'x-kubernetes-validations': [sourceRule] })

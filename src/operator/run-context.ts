@@ -1,0 +1,55 @@
+import { loadRun } from '../engine/load.ts'
+import type { DagResources } from './dag-resources.ts'
+import { keyOf } from './names.ts'
+import type { OperatorParts } from './parts.ts'
+import type { OrderContext } from './run-order.ts'
+import type { RunViews } from './run-views.ts'
+
+/** What a DagRun may wait for, as it is called when it comes. */
+export const AWAITED = {
+  dag: (namespace: string, name: string): string => `dag ${keyOf(namespace, name)}`,
+  dagRun: (namespace: string, name: string): string => `name ${keyOf(namespace, name)}`,
+  run: (run: string): string => `run ${run}`,
+} as const
+
+/**
+ * Answers what an order asks, from one namespace and no other.
+ *
+ * @param awaited  Takes the names of all that was asked for: when one of these moves, the answer may be another one.
+ */
+export function orderContext(
+  { store, clock }: OperatorParts,
+  { dags, views }: { readonly dags: DagResources; readonly views: RunViews },
+  namespace: string,
+  awaited: string[],
+): OrderContext {
+  /** A run whose DagRun is gone can still be continued, by its id or its name. */
+  async function runCalled(name: string): Promise<string | null> {
+    const found = await store.runsLike(name, LIKE_MAX)
+    return (
+      found.find(run => run.namespace === namespace && (run.id === name || run.name === name))?.id ?? null
+    )
+  }
+  return {
+    async dag(name) {
+      awaited.push(AWAITED.dag(namespace, name))
+      const found = await dags.find(namespace, name)
+      return found.kind === 'inForce' ? found.stored : found.kind
+    },
+    dagNames: () => dags.names(namespace),
+    async run(name) {
+      awaited.push(AWAITED.dagRun(namespace, name))
+      const id = views.runNamed(namespace, name) ?? (await runCalled(name))
+      if (id === null) return null
+      awaited.push(AWAITED.run(id))
+      const state = await loadRun(store, id)
+      if (state === null) return views.of(keyOf(namespace, id)) === undefined ? null : 'soon'
+      return state.created.namespace === namespace ? state : null
+    },
+    version: hash => store.dagByHash(hash),
+    now: () => clock.now(),
+  }
+}
+
+/** Runs whose id or name begins alike. */
+const LIKE_MAX = 20
