@@ -53,7 +53,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
       await writer.write(bytesOf('one\n'))
       assert.equal(await whole(store, log), 'one\n')
       await writer.write(bytesOf('two\n'))
-      await writer.finish()
+      await writer.finish('end')
       await writer.close()
       assert.equal(await store.size(log), 8)
       assert.equal(Buffer.from(await store.read(log, 4, 2)).toString(), 'tw')
@@ -66,7 +66,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
       const bytes = Uint8Array.from({ length: 512 }, (_, index) => index % 256)
       const writer = await store.writer(log)
       await writer.write(bytes)
-      await writer.finish()
+      await writer.finish('end')
       await writer.close()
       assert.deepEqual(Buffer.from(await store.read(log, 0, 1000)), Buffer.from(bytes))
     })
@@ -100,7 +100,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
         const writer = await (await opened.again()).writer(log)
         assert.equal(writer.cursor, null)
         await writer.write(bytesOf('x'))
-        await writer.finish()
+        await writer.finish('end')
         await writer.close()
         assert.equal(await whole(store, log), 'x')
       },
@@ -113,14 +113,15 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
         await writer.write(bytesOf('all'))
         await writer.flush(1)
         assert.equal(await store.isComplete(log), false)
-        await writer.finish()
-        await writer.finish()
+        await writer.finish('end')
+        await writer.finish('end')
         await writer.close()
         const later = await opened.again()
         assert.equal(await later.isComplete(log), true)
         const next = await later.writer(log)
+        assert.equal(next.cursor, 'end')
         await assert.rejects(next.write(bytesOf('more')))
-        await next.finish()
+        await next.finish('end')
         await next.close()
         assert.equal(await whole(later, log), 'all')
       },
@@ -128,7 +129,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
 
     withStore('an empty log can be complete', async (store, opened) => {
       const writer = await store.writer(log)
-      await writer.finish()
+      await writer.finish('end')
       await writer.close()
       const later = await opened.again()
       assert.equal(await later.isComplete(log), true)
@@ -144,7 +145,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
       ] as const) {
         const writer = await store.writer(ref)
         await writer.write(bytesOf(text))
-        await writer.finish()
+        await writer.finish('end')
         await writer.close()
       }
       assert.equal(await whole(store, log), 'own')
@@ -166,7 +167,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
       for (const [index, ref] of refs.entries()) {
         const writer = await store.writer(ref)
         await writer.write(bytesOf(`log ${index}`))
-        await writer.finish()
+        await writer.finish('end')
         await writer.close()
       }
       for (const [index, ref] of refs.entries()) assert.equal(await whole(store, ref), `log ${index}`)
@@ -185,7 +186,7 @@ export function logStoreContract(name: string, open: () => Promise<OpenedLogStor
     withStore('removing a run removes all its logs, finished or not', async store => {
       const done = await store.writer(sidecar)
       await done.write(bytesOf('x'))
-      await done.finish()
+      await done.finish('end')
       await done.close()
       const begun = await store.writer(log)
       await begun.write(bytesOf('x'))

@@ -38,7 +38,7 @@ test('the reader of logs that tasks write themselves reads these too', () =>
     const writer = await createFilesystemLogStore(stateDir).writer(ref)
     await writer.write(Buffer.from('words'))
     assert.equal(await createFilesystemLogs(stateDir).size(ref), 5)
-    await writer.finish()
+    await writer.finish('end')
     await writer.close()
     assert.deepEqual((await readdir(folderOf(stateDir))).toSorted(), ['.log.json', 'log'])
   }))
@@ -131,14 +131,14 @@ test('a full disk is a typed error; what was flushed stays, and the next writer 
     const told = error => codes.push(error.code)
     for (let count = 0; count < 50; count += 1) await writer.write(Buffer.alloc(10_000, 'b')).catch(told)
     await writer.flush(2).catch(told)
-    await writer.finish().catch(told)
+    await writer.finish('end').catch(told)
     await writer.close()
     await rm('/mnt/ballast')
     const next = await store.writer(${JSON.stringify(ref)})
     const size = await store.size(${JSON.stringify(ref)})
     const cursor = next.cursor
     await next.write(Buffer.alloc(10_000, 'b'))
-    await next.finish()
+    await next.finish('end')
     console.log(JSON.stringify({ codes: [...new Set(codes)], size, cursor, end: await store.size(${JSON.stringify(ref)}) }))`
   const mounted = 'mount -t tmpfs -o size=200k none /mnt && exec "$0" --input-type=module -e "$1"'
   const command = ['--mount', '--map-root-user', 'sh', '-c', mounted, process.execPath, program]

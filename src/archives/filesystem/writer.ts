@@ -58,9 +58,9 @@ class FileLogWriter implements LogWriter {
     await this.#set({ bytes: this.#position, cursor, complete: this.#mark.complete })
   }
 
-  async finish(): Promise<void> {
+  async finish(cursor: Json): Promise<void> {
     if (this.#mark.complete) return
-    await this.#set({ bytes: this.#position, cursor: this.#mark.cursor, complete: true })
+    await this.#set({ bytes: this.#position, cursor, complete: true })
   }
 
   async close(): Promise<void> {
