@@ -4,6 +4,8 @@ import { type LogRef, type LogStore, LogStoreFull, type LogWriter } from '../../
 
 interface Kept {
   bytes: Buffer
+  /** Bytes behind those, not joined yet. */
+  fresh: Uint8Array[]
   flushed: number
   cursor: Json
   complete: boolean
@@ -29,17 +31,16 @@ export class MemoryLogStore implements LogStore {
 
   /** What a reader would see. */
   peek(log: LogRef): Buffer | null {
-    return this.#kept.get(keyOf(log))?.bytes ?? null
+    const kept = this.#kept.get(keyOf(log))
+    return kept === undefined ? null : bytesOf(kept)
   }
 
   read(log: LogRef, offset: number, bytesMax: number): Promise<Uint8Array> {
-    return Promise.resolve(
-      this.#kept.get(keyOf(log))?.bytes.subarray(offset, offset + bytesMax) ?? new Uint8Array(),
-    )
+    return Promise.resolve(this.peek(log)?.subarray(offset, offset + bytesMax) ?? new Uint8Array())
   }
 
   size(log: LogRef): Promise<number | null> {
-    return Promise.resolve(this.#kept.get(keyOf(log))?.bytes.length ?? null)
+    return Promise.resolve(this.peek(log)?.length ?? null)
   }
 
   containers({ run, task, attempt }: AttemptRef): Promise<readonly string[]> {
@@ -61,12 +62,13 @@ export class MemoryLogStore implements LogStore {
     if (this.full) return Promise.reject(new LogStoreFull(null))
     const kept = this.#kept.get(keyOf(log)) ?? {
       bytes: Buffer.alloc(0),
+      fresh: [],
       flushed: 0,
       cursor: null,
       complete: false,
     }
     if (!this.#dead) {
-      kept.bytes = kept.bytes.subarray(0, kept.flushed)
+      kept.bytes = bytesOf(kept).subarray(0, kept.flushed)
       this.#kept.set(keyOf(log), kept)
     }
     this.writersOpen += 1
@@ -82,19 +84,19 @@ export class MemoryLogStore implements LogStore {
       write: bytes => {
         if (kept.complete) return Promise.reject(new Error('the log is complete'))
         return alive(() => {
-          kept.bytes = Buffer.concat([kept.bytes, bytes])
+          kept.fresh.push(Buffer.from(bytes))
         })
       },
       flush: cursor =>
         alive(() => {
           this.flushes += 1
-          kept.flushed = kept.bytes.length
+          kept.flushed = bytesOf(kept).length
           kept.cursor = cursor
         }),
       finish: cursor =>
         alive(() => {
           if (kept.complete) return
-          kept.flushed = kept.bytes.length
+          kept.flushed = bytesOf(kept).length
           kept.cursor = cursor
           kept.complete = true
         }),
@@ -104,6 +106,12 @@ export class MemoryLogStore implements LogStore {
       },
     })
   }
+}
+
+function bytesOf(kept: Kept): Buffer {
+  if (kept.fresh.length > 0) kept.bytes = Buffer.concat([kept.bytes, ...kept.fresh])
+  kept.fresh = []
+  return kept.bytes
 }
 
 const keyOf = ({ run, task, attempt, container }: LogRef): string =>

@@ -24,7 +24,9 @@ export class LogHouse {
   readonly #kubelets = new Map<string, ScriptedKubelet>()
   readonly #options: LogHouseOptions
   #engine = 0
-  open = 0
+  #open = 0
+  /** Streams that were open at once, at most, of all pods together. */
+  openMost = 0
   store = new MemoryLogStore()
   collector: LogCollector
 
@@ -100,7 +102,21 @@ export class LogHouse {
 
   #start(): LogCollector {
     const source: ContainerLogSource = {
-      open: (request, signal) => this.kubelet(request.pod, request.container).open(request, signal),
+      open: async (request, signal) => {
+        const stream = await this.kubelet(request.pod, request.container).open(request, signal)
+        const opened = (by: number): void => {
+          this.#open += by
+          this.openMost = Math.max(this.openMost, this.#open)
+        }
+        return (async function* () {
+          opened(1)
+          try {
+            yield* stream
+          } finally {
+            opened(-1)
+          }
+        })()
+      },
     }
     return createLogCollector({
       source,

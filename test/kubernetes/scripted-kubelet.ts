@@ -88,7 +88,7 @@ export class ScriptedKubelet implements ContainerLogSource {
   }
 
   end(): void {
-    for (const rest of this.#rest.values()) if (rest.length > 0) this.#enter(this.#last, false, rest)
+    for (const rest of this.#rest.values()) if (rest.length > 0) this.#enter(this.#last + 1n, false, rest)
     this.#rest.clear()
     this.become('ended')
   }
@@ -110,7 +110,7 @@ export class ScriptedKubelet implements ContainerLogSource {
     if (this.#state === 'waiting')
       throw new LogUnavailable('notStarted', 'is waiting to start: ContainerCreating')
     signal.throwIfAborted()
-    return this.#cut(this.#answer(request, signal), this.spoilings.shift())
+    return this.#cut(this.#answer(request, signal), request.follow, this.spoilings.shift())
   }
 
   #enter(at: bigint, full: boolean, text: Buffer): void {
@@ -162,20 +162,31 @@ export class ScriptedKubelet implements ContainerLogSource {
     }
   }
 
-  async *#cut(answer: AsyncGenerator<Buffer>, spoiling: Spoiling | undefined): AsyncGenerator<Buffer> {
+  async *#cut(
+    answer: AsyncGenerator<Buffer>,
+    follow: boolean,
+    spoiling: Spoiling | undefined,
+  ): AsyncGenerator<Buffer> {
     let left = spoiling?.afterBytes ?? Number.POSITIVE_INFINITY
     let turn = 0
+    let newLine = true
     try {
       for await (const entry of answer) {
+        // A kubelet stops between entries, and one that is not followed after a whole line.
+        const between = left <= 0 && spoiling?.how === 'words'
+        if (between && (follow || newLine)) {
+          yield Buffer.from('failed to create fsnotify watcher: too many open files')
+          return
+        }
+        newLine = entry.at(-1) === 10
         for (let rest = entry; rest.length > 0; turn += 1) {
-          const size = Math.min(this.chunkBytes[turn % this.chunkBytes.length] ?? 1, left)
+          const bytes = this.chunkBytes[turn % this.chunkBytes.length] ?? 1
+          const size = spoiling?.how === 'words' ? bytes : Math.min(bytes, left)
           if (size > 0) yield rest.subarray(0, size)
           left -= Math.min(size, rest.length)
           rest = rest.subarray(size)
-          if (left > 0) continue
+          if (left > 0 || spoiling?.how === 'words') continue
           if (spoiling?.how === 'throws') throw new Error('socket hang up')
-          if (spoiling?.how === 'words')
-            yield Buffer.from('failed to create fsnotify watcher: too many open files')
           return
         }
       }

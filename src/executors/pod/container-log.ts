@@ -165,7 +165,7 @@ export class ContainerLog {
       const result = await this.#readOn({ follow, signal, flush: true })
       // What is followed and ends at once is not running any more, or not yet: no reason to ask without pause.
       if (result.kind === 'broken') this.#failed(result.error)
-      else if (follow && result.kind === 'end' && result.copied === 0) this.#failed(null)
+      else if (use !== 'look' && result.kind === 'end' && result.copied === 0) this.#failed(null)
       else this.#progress = { ...this.#progress, failures: 0 }
     } catch (error) {
       this.#failed(error)

@@ -3,7 +3,7 @@ import { type LogPlace, sinceTime } from './log-cursor.ts'
 import { gapLine } from './log-gaps.ts'
 import { LogLines } from './log-lines.ts'
 import type { LogSink } from './log-sink.ts'
-import type { ContainerLogSource } from './log-source.ts'
+import { type ContainerLogSource, LogUnavailable } from './log-source.ts'
 
 /** Unflushed bytes at most: what is read again after a kill. */
 export const FLUSH_BYTES = 4 * 1024 * 1024
@@ -55,8 +55,7 @@ export interface ReadResult {
   /** What the new lines take in the node's file, about. */
   readonly fileBytes: number
   readonly place: LogPlace | null
-  /** The last line, when it has no end and may still grow; it is not copied yet. */
-  readonly unfinished: boolean
+
   /** The held last line, to be copied when the log is known to be over. */
   readonly tail: () => { readonly bytes: Uint8Array; readonly place: LogPlace | null }
 }
@@ -67,7 +66,10 @@ export interface ReadResult {
  */
 export async function readLog(copy: LogCopy, options: ReadOptions): Promise<ReadResult> {
   const { place } = await copy.sink.cursor()
-  const lines = options.from === 'gap' ? new LogLines(null, place) : new LogLines(place)
+  const lines =
+    options.from === 'gap'
+      ? new LogLines(null, true, place)
+      : new LogLines(place, options.from === 'whole' || place === null)
   const stop = new AbortController()
   const onStop = (): void => stop.abort()
   options.signal.addEventListener('abort', onStop)
@@ -78,7 +80,7 @@ export async function readLog(copy: LogCopy, options: ReadOptions): Promise<Read
     error,
     fileBytes: lines.fileBytes,
     place: lines.place,
-    unfinished: lines.unfinished,
+
     tail: () => ({ bytes: lines.end(), place: lines.place }),
   })
   try {
@@ -128,7 +130,7 @@ async function copyStream(
         await inSink(copy.sink.flush(lines.place))
         continue
       }
-      if (came.done === true) return result(lines.search === 'found' ? 'end' : 'lost')
+      if (came.done === true) return lines.cut ? result('broken', kubeletSaid('')) : result(ended(lines))
       state.received += came.value.length
       const bytes = lines.take(came.value)
       if (bytes.length > 0) {
@@ -138,8 +140,7 @@ async function copyStream(
         await inSink(copy.sink.write(bytes))
       }
       if (lines.search === 'lost') return result('lost')
-      if (lines.noise)
-        return result('broken', new Error('the kubelet broke the log off with words of its own'))
+      if (lines.noise !== null) return result('broken', kubeletSaid(lines.noise))
       if (copy.sink.unflushed >= FLUSH_BYTES) await inSink(copy.sink.flush(lines.place))
       options.grown(lines.fileBytes)
       if (options.follow && options.enough(false)) return result('stopped')
@@ -148,6 +149,15 @@ async function copyStream(
   } finally {
     void Promise.resolve(iterator.return?.()).catch(() => undefined)
   }
+}
+
+const ended = (lines: LogLines): 'end' | 'lost' => (lines.search === 'found' ? 'end' : 'lost')
+
+/** A kubelet that has begun its answer can tell an error by words only. */
+function kubeletSaid(words: string): Error {
+  if (/^unable to retrieve container logs|no such file or directory/.test(words))
+    return new LogUnavailable('gone', words)
+  return new LogUnavailable('unreachable', `the kubelet broke the log off: ${words}`)
 }
 
 /** Failures of the store are told from those of the source. */

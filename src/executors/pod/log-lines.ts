@@ -13,6 +13,8 @@ const HELD_BYTES_LEAST = 1024
 /** What the node's own file has in front of each line: time, stream, tag. */
 const FILE_PREFIX_BYTES = 42
 
+const NOISE_BYTES = 200
+
 const NOTHING = Buffer.alloc(0)
 
 /** How the search for the place to read on went. */
@@ -26,12 +28,15 @@ export type Search = 'searching' | 'found' | 'lost'
  *   own in the file, but only the first is shown.
  * - `sinceTime` passes over parts, not over lines: an answer may begin in the middle of a line, without a time.
  * - A last line without an end has none here either. The same is seen while a long line is still being written.
- * - An error on the way is written behind what was sent already, as plain text.
+ * - An error on the way is written behind what was sent already, as plain text; so is one at the very beginning, as the
+ *   answer's head is sent first (`kubelet_pods.go`, `GetKubeletContainerLogs`: a write of no bytes).
  */
 export class LogLines {
   readonly #from: LogPlace | null
   readonly #wanted: Buffer
   readonly #giveUpMs: number
+  /** An answer from a certain time on may begin in the middle of a line. */
+  #mayBeginInside: boolean
   #search: Search
   /** Neighbouring lines with the wanted time, so far. */
   #matches = 0
@@ -51,15 +56,17 @@ export class LogLines {
   readonly #already: LogPlace | null
   #doneStamp: Buffer = NOTHING
   #doneRank = 0
-  #noise = false
+  #noise: Buffer | null = null
   #first: string | null = null
   #fileBytes = 0
 
   /**
    * @param from     Reads on behind this place; null copies everything.
+   * @param whole    Whether the answer begins where the file does.
    * @param already  The place that was reached before, to be told until there is a new one.
    */
-  constructor(from: LogPlace | null, already: LogPlace | null = from) {
+  constructor(from: LogPlace | null, whole = from === null, already: LogPlace | null = from) {
+    this.#mayBeginInside = !whole
     this.#from = from
     this.#already = already
     this.#wanted = from === null ? NOTHING : Buffer.from(from.at, 'latin1')
@@ -72,9 +79,17 @@ export class LogLines {
     return this.#search
   }
 
-  /** Something that is not of the container was sent: nothing behind it can be trusted. */
-  get noise(): boolean {
-    return this.#noise
+  /**
+   * Words that are not the container's, where a line should begin; null when there were none. Nothing behind them can be
+   * trusted.
+   */
+  get noise(): string | null {
+    return this.#noise?.toString('latin1') ?? null
+  }
+
+  /** The bytes so far end inside of a time: or in words that are too short to tell. */
+  get cut(): boolean {
+    return this.#carry.length > 0
   }
 
   /** Time of the first line that was copied. */
@@ -99,22 +114,25 @@ export class LogLines {
     const came = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
     const bytes = this.#carry.length === 0 ? came : Buffer.concat([this.#carry, came])
     this.#carry = NOTHING
-    const out = Buffer.allocUnsafe(bytes.length + this.#heldBytes + 1)
+    const most = bytes.length + this.#heldBytes
+    let out: Buffer | null = null
     let filled = 0
     const give = (from: Buffer, start: number, end: number): void => {
+      out ??= Buffer.allocUnsafe(most)
       filled += from.copy(out, filled, start, end)
     }
-    for (let at = 0; at < bytes.length && !this.#noise && this.#search !== 'lost'; ) {
+    for (let at = 0; at < bytes.length && this.#noise === null && this.#search !== 'lost'; ) {
       if (!this.#inLine) {
         const end = stampEnd(bytes, at)
         if (end === CUT) {
           this.#carry = Buffer.from(bytes.subarray(at))
           break
         }
-        if (end === NONE && this.#search !== 'searching') {
-          this.#noise = true
+        if (end === NONE && !this.#mayBeginInside) {
+          this.#noise = Buffer.from(bytes.subarray(at, at + NOISE_BYTES))
           break
         }
+        this.#mayBeginInside = false
         this.#begin(bytes, at, end)
         at = end === NONE ? at : end + 1
         continue
@@ -123,7 +141,7 @@ export class LogLines {
       this.#text(bytes, at, newline, give)
       at = newline === -1 ? bytes.length : newline + 1
     }
-    return out.subarray(0, filled)
+    return (out ?? NOTHING).subarray(0, filled)
   }
 
   /** The container has ended and everything was sent: what was held back is its last line, without an end. */
@@ -135,9 +153,9 @@ export class LogLines {
     return rest
   }
 
-  /** Bytes of a last line without an end are held back; or the stream was cut inside a time. */
+  /** Bytes of a last line without an end are held back. */
   get unfinished(): boolean {
-    return this.#heldBytes > 0 || this.#carry.length > 0
+    return this.#heldBytes > 0
   }
 
   #begin(bytes: Buffer, start: number, end: number): void {
