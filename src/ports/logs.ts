@@ -22,13 +22,20 @@ export interface LogArchive {
 /** An archive of logs that come from elsewhere, such as a kubelet: somebody fetches them and writes them here. */
 export interface LogStore extends LogArchive {
   /**
-   * Begins a log, or goes on where an earlier writer stopped or died. One writer at a time.
+   * Begins a log, or goes on where an earlier writer stopped or died. One writer at a time, and none of a log that is
+   * complete.
    *
    * @throws {LogStoreFull}
    */
   writer(log: LogRef): Promise<LogWriter>
   /** Whether the whole log is durable: `finish` was called and came through, here or by an earlier engine. */
   isComplete(log: LogRef): Promise<boolean>
+}
+
+/** A store on this machine where logs grow that are kept elsewhere once they are whole. */
+export interface LogSpool extends LogStore {
+  /** Removes one log that is safe elsewhere. */
+  discard(log: LogRef): Promise<void>
 }
 
 /**

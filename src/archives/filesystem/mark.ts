@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json } from '../../core/json.ts'
 import { codeOf } from './error-code.ts'
@@ -46,6 +46,10 @@ export async function writeMark(place: LogPlace, mark: Mark): Promise<void> {
   }
   await rename(`${path}.new`, path)
   await syncFolder(place.folder)
+}
+
+export async function removeMark(place: LogPlace): Promise<void> {
+  await rm(markPath(place), { force: true })
 }
 
 /** Makes the names in a folder survive a power cut. */

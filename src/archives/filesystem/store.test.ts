@@ -43,6 +43,38 @@ test('the reader of logs that tasks write themselves reads these too', () =>
     assert.deepEqual((await readdir(folderOf(stateDir))).toSorted(), ['.log.json', 'log'])
   }))
 
+test('a log that is complete takes nothing more, and keeps its cursor', () =>
+  withStateDir(async stateDir => {
+    const store = createFilesystemLogStore(stateDir)
+    const first = await store.writer(ref)
+    await first.write(Buffer.from('all'))
+    await first.finish('end')
+    await first.finish('other')
+    await first.close()
+    const next = await store.writer(ref)
+    assert.equal(next.cursor, 'end')
+    await assert.rejects(next.write(Buffer.from('more')))
+    await next.finish('other')
+    await next.close()
+    assert.equal(await whole(store, ref), 'all')
+  }))
+
+test('a log that is safe elsewhere is discarded, and those beside it are not', () =>
+  withStateDir(async stateDir => {
+    const store = createFilesystemLogStore(stateDir)
+    for (const log of [ref, { ...ref, container: 'proxy' }]) {
+      const writer = await store.writer(log)
+      await writer.write(Buffer.from('words'))
+      await writer.finish(null)
+      await writer.close()
+    }
+    await store.discard(ref)
+    await store.discard(ref)
+    assert.equal(await store.size(ref), null)
+    assert.equal(await store.isComplete(ref), false)
+    assert.equal(await whole(store, { ...ref, container: 'proxy' }), 'words')
+  }))
+
 test('a log that was damaged by other hands begins anew', async t => {
   const damages: Record<string, (folder: string) => Promise<void>> = {
     'its file is shorter than its mark': folder => truncate(join(folder, 'log'), 2),

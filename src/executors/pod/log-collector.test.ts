@@ -72,8 +72,8 @@ describe('how often a log is read', () => {
     },
   )
 
-  story('ten thousand running pods never mean ten thousand streams', async house => {
-    const pods = Array.from({ length: 10_000 }, (_, index) => podLogs(`pod-${index}`))
+  story('thousands of running pods never mean thousands of streams', async house => {
+    const pods = Array.from({ length: 3000 }, (_, index) => podLogs(`pod-${index}`))
     for (const pod of pods) {
       say(house, 'begun\n', pod.pod)
       house.collector.started(pod)
@@ -82,7 +82,7 @@ describe('how often a log is read', () => {
     const most = Math.max(...pods.map(({ pod }) => house.kubelet(pod).openMost))
     assert.equal(most, 1)
     assert.ok(house.openMost <= 64, `${house.openMost} streams`)
-    assert.ok(house.requests <= 25_000, `${house.requests} reads in four minutes`)
+    assert.ok(house.requests <= 12_500, `${house.requests} reads in four minutes`)
     assert.ok(pods.every(({ pod }) => house.log(pod) === 'begun\n'))
   })
 })
