@@ -47,6 +47,9 @@ export interface S3Bucket {
 
 const CONNECT_MS = 5000
 const IDLE_MS = 30_000
+/** Somebody waits for what is read. */
+const HEAD_MS = 10_000
+const GET_MS = 60_000
 const CONTENT_TYPE = 'text/plain; charset=utf-8'
 const PART_WORKERS = 2
 
@@ -84,12 +87,15 @@ export async function openBucket(options: S3BucketOptions): Promise<S3Bucket> {
     })
   return {
     size: key =>
-      orNull(async () => (await client.send(new sdk.HeadObjectCommand(at(key)))).ContentLength ?? 0),
+      orNull(
+        async () =>
+          (await client.send(new sdk.HeadObjectCommand(at(key)), within(HEAD_MS))).ContentLength ?? 0,
+      ),
     read: (key, offset, bytesMax) =>
       orNull(async () => {
         const Range = `bytes=${offset}-${offset + bytesMax - 1}`
         try {
-          const answer = await client.send(new sdk.GetObjectCommand({ ...at(key), Range }))
+          const answer = await client.send(new sdk.GetObjectCommand({ ...at(key), Range }), within(GET_MS))
           return (await answer.Body?.transformToByteArray())?.subarray(0, bytesMax) ?? new Uint8Array()
         } catch (error) {
           if (isBehindEnd(error)) return new Uint8Array()
@@ -129,6 +135,10 @@ export async function openBucket(options: S3BucketOptions): Promise<S3Bucket> {
     close: () => client.destroy(),
   }
 }
+
+const within = (ms: number): { readonly abortSignal: AbortSignal } => ({
+  abortSignal: AbortSignal.timeout(ms),
+})
 
 /** Without an endpoint the SDK looks for the region itself, and says so when it finds none. */
 function regionOf({ region, endpoint }: S3BucketOptions): { readonly region?: string } {

@@ -29,9 +29,8 @@ export class S3Problem extends Error {
   }
 }
 
-/** What the server has, seen from an error: `null` when there is no such object. */
-export const isMissing = (error: unknown): boolean =>
-  ['NoSuchKey', 'NotFound', 'NoSuchUpload'].includes(nameOf(error)) && nameOf(error) !== 'NoSuchBucket'
+/** There is no such object. A question for its head alone cannot tell that there is no such bucket. */
+export const isMissing = (error: unknown): boolean => ['NoSuchKey', 'NotFound'].includes(nameOf(error))
 
 /** Reading from behind the end. */
 export const isBehindEnd = (error: unknown): boolean =>

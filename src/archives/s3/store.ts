@@ -162,14 +162,14 @@ class BucketLogs implements S3LogStore {
     return key == null ? null : await this.#bucket.read(key, offset, bytesMax)
   }
 
-  /** From the spool into the bucket. Safe to repeat: what is there already is not written again. */
+  /** From the spool into the bucket. Safe to repeat: an object that is there is whole, and never written again. */
   async #store(log: LogRef): Promise<void> {
     const size = await this.#spool.size(log)
     // Its run was removed, or it was stored before.
     if (size === null) return
     const key = this.#keyOf(log)
     await this.#uploads.run(log, size <= this.#limits.smallBytes ? 'small' : 'large', async signal => {
-      if ((await this.#bucket.size(key)) !== size) await this.#upload(log, key, size, signal)
+      if ((await this.#bucket.size(key)) === null) await this.#upload(log, key, size, signal)
     })
     if ((await this.#spool.size(log)) === null) await this.#bucket.delete([key])
     else await this.#spool.discard(log)
@@ -185,11 +185,9 @@ class BucketLogs implements S3LogStore {
       await this.#bucket.putParts(key, this.#chunks(log, size), partBytes, signal)
     }
     const stored = await this.#bucket.size(key)
-    if (stored !== size)
-      throw new S3Problem(
-        'LOG_S3_DIFFERS',
-        `The object ${key} has ${stored ?? 'no'} bytes instead of ${size}.`,
-      )
+    if (stored === size) return
+    await this.#bucket.delete([key])
+    throw new S3Problem('LOG_S3_DIFFERS', `The object ${key} has ${stored ?? 'no'} bytes instead of ${size}.`)
   }
 
   async #readAll(log: LogRef, size: number): Promise<Uint8Array> {

@@ -92,7 +92,7 @@ export class ContainerLog {
   async live(closing: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([closing, this.#forgotten.signal])
     try {
-      if (this.#state !== 'new' && (await this.#isComplete(stop))) return
+      if (this.#state !== 'new' && (await this.#isComplete())) return
       while (this.#state !== 'ended' && !stop.aborted) await this.#look(stop)
       if (!stop.aborted) await this.#readToEnd(stop)
     } finally {
@@ -107,19 +107,19 @@ export class ContainerLog {
     change.abort()
   }
 
-  /** An earlier engine may have been killed after it had finished this log. */
-  async #isComplete(stop: AbortSignal): Promise<boolean> {
-    for (let failures = 1; !stop.aborted; failures += 1) {
-      try {
-        const complete = await this.#host.store.isComplete(this.#ref)
-        if (complete) this.#durable.resolve(true)
-        return complete
-      } catch (error) {
-        this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
-        await this.#wait(retryMs(failures), stop)
-      }
+  /**
+   * An earlier engine may have been killed after it had finished this log. A store that cannot say does not hold up
+   * reading: what it has is never replaced by less.
+   */
+  async #isComplete(): Promise<boolean> {
+    try {
+      const complete = await this.#host.store.isComplete(this.#ref)
+      if (complete) this.#durable.resolve(true)
+      return complete
+    } catch (error) {
+      this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
+      return false
     }
-    return false
   }
 
   /** One wait and one reading of a container that runs. */
