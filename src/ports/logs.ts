@@ -51,9 +51,9 @@ export interface LogWriter {
   /** Makes durable all that was written so far, and with it where the source is to be read on from. */
   flush(cursor: Json): Promise<void>
   /**
-   * The log is whole: its source is needed no more. Resolves when it is durable where it is to stay, which may take long
-   * (a remote archive); killed meanwhile, the next writer has this cursor and calls it again. Nothing is written
-   * afterwards.
+   * The log is whole: its source is needed no more. Resolves when it is durable where it is to stay, which may
+   * take long (a remote archive); killed meanwhile, the next writer has this cursor and calls it again. Nothing is
+   * written afterwards.
    */
   finish(cursor: Json): Promise<void>
   /** Stops writing without finishing; the next writer goes on from the last flush. */

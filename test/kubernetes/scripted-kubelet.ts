@@ -120,7 +120,8 @@ export class ScriptedKubelet implements ContainerLogSource {
   }
 
   #wake(): void {
-    for (const wake of [...this.#changed]) wake()
+    const waiting = [...this.#changed]
+    for (const wake of waiting) wake()
   }
 
   async *#answer(request: ContainerLogRequest, signal: AbortSignal): AsyncGenerator<Buffer> {

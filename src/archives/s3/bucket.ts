@@ -8,11 +8,14 @@ export interface S3BucketOptions {
   readonly region?: string
   /** Absent: AWS. */
   readonly endpoint?: string
-  /** The bucket stands in the path and not in the host's name, as most servers but AWS want it. Default: with an endpoint. */
+  /**
+   * The bucket stands in the path and not in the host's name, as most servers but AWS want it. Default: with an
+   * endpoint.
+   */
   readonly pathStyle?: boolean
   /**
-   * Static keys. Absent: what the SDK finds, in its order: variables of the environment, profiles, the role of a service
-   * account (IRSA), EKS Pod Identity or ECS, the instance's profile. They are renewed before they end.
+   * Static keys. Absent: what the SDK finds, in its order: variables of the environment, profiles, the role of a
+   * service account (IRSA), EKS Pod Identity or ECS, the instance's profile. They are renewed before they end.
    */
   readonly credentials?: {
     readonly accessKeyId: string

@@ -103,7 +103,7 @@ class BucketLogs implements S3LogStore {
     const size = await this.#bucket.size(this.#keyOf(log))
     if (size !== null) return size
     const legacy = await this.#options.legacyKey?.(log)
-    return legacy == null ? null : await this.#bucket.size(legacy)
+    return legacy === undefined || legacy === null ? null : await this.#bucket.size(legacy)
   }
 
   async containers(attempt: LogRef): Promise<readonly string[]> {
@@ -159,7 +159,7 @@ class BucketLogs implements S3LogStore {
 
   async #readLegacy(log: LogRef, offset: number, bytesMax: number): Promise<Uint8Array | null> {
     const key = await this.#options.legacyKey?.(log)
-    return key == null ? null : await this.#bucket.read(key, offset, bytesMax)
+    return key === undefined || key === null ? null : await this.#bucket.read(key, offset, bytesMax)
   }
 
   /** From the spool into the bucket. Safe to repeat: an object that is there is whole, and never written again. */

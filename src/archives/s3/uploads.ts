@@ -17,8 +17,8 @@ export interface UploadOptions {
 }
 
 /**
- * Does work that may fail for long again and again, so much of it at a time. Whoever waits for his next try holds nothing
- * up: another one takes his place.
+ * Does work that may fail for long again and again, so much of it at a time. Whoever waits for his next try holds
+ * nothing up: another one takes his place.
  */
 export class Uploads {
   readonly #options: UploadOptions

@@ -31,7 +31,7 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('write' as const),
       stream,
-      bytes: text.map(Buffer.from),
+      bytes: text.map(bytes => Buffer.from(bytes)),
       same: fc.boolean(),
     }),
   },

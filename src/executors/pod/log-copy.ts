@@ -61,8 +61,8 @@ export interface ReadResult {
 }
 
 /**
- * Reads a container's log on, once: one request. Everything that was read is flushed, however it ends; but for an answer
- * that was over, when the caller does that.
+ * Reads a container's log on, once: one request. Everything that was read is flushed, however it ends; but for an
+ * answer that was over, when the caller does that.
  */
 export async function readLog(copy: LogCopy, options: ReadOptions): Promise<ReadResult> {
   const { place } = await copy.sink.cursor()

@@ -15,5 +15,5 @@ export function restMissing(before: LogPlace | null, why: string): Buffer {
 }
 
 function notice(before: LogPlace | null, text: string): Buffer {
-  return Buffer.from(`${before?.part == null ? '' : '\n'}[kontroler: ${text}]\n`)
+  return Buffer.from(`${before === null || before.part === null ? '' : '\n'}[kontroler: ${text}]\n`)
 }

@@ -7,7 +7,10 @@ const STAMP_BYTES = 30
 const STAMP_BYTES_MAX = 35
 const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
-/** Of a line without an end so much is held back: what follows may be words of the kubelet instead of the container's. */
+/**
+ * Of a line without an end so much is held back: what follows may be words of the kubelet instead of the
+ * container's.
+ */
 export const HELD_BYTES_MAX = 64 * 1024
 const HELD_BYTES_LEAST = 1024
 /** What the node's own file has in front of each line: time, stream, tag. */
@@ -24,8 +27,8 @@ export type Search = 'searching' | 'found' | 'lost'
  * Takes a container's own bytes out of what the kubelet sends with `timestamps=true`: every line with a time in front.
  *
  * What is known of the kubelet (cri-client `logs.go`, 1.36, and containerd `logger.go`, 2.2):
- * - The time stands where the container's own line begins. Lines beyond 16 KiB are kept in parts, each with a time of its
- *   own in the file, but only the first is shown.
+ * - The time stands where the container's own line begins. Lines beyond 16 KiB are kept in parts, each with a time
+ *   of its own in the file, but only the first is shown.
  * - `sinceTime` passes over parts, not over lines: an answer may begin in the middle of a line, without a time.
  * - A last line without an end has none here either. The same is seen while a long line is still being written.
  * - An error on the way is written behind what was sent already, as plain text; so is one at the very beginning, as the
@@ -80,8 +83,8 @@ export class LogLines {
   }
 
   /**
-   * Words that are not the container's, where a line should begin; null when there were none. Nothing behind them can be
-   * trusted.
+   * Words that are not the container's, where a line should begin; null when there were none. Nothing behind them
+   * can be trusted.
    */
   get noise(): string | null {
     return this.#noise?.toString('latin1') ?? null

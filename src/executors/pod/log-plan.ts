@@ -1,9 +1,10 @@
 /**
  * When a running container's log is read, so that its node does not rotate away what was not read, at few requests.
  *
- * A kubelet shows only the newest file of a container's log. Every ten seconds it looks at the sizes of those of running
- * containers; one that has reached `containerLogMaxSize` (10 MiB unless the node says otherwise) is put aside and a new
- * one begun. Whoever follows at that time is led from one file into the next; whoever does not loses what was unread.
+ * A kubelet shows only the newest file of a container's log. Every ten seconds it looks at the sizes of those of
+ * running containers; one that has reached `containerLogMaxSize` (10 MiB unless the node says otherwise) is put aside
+ * and a new one begun. Whoever follows at that time is led from one file into the next; whoever does not loses what
+ * was unread.
  */
 export interface LogProgress {
   /** Bytes in the node's newest file, about, and never much less. */

@@ -4,7 +4,10 @@ export interface ContainerLogRequest {
   readonly pod: string
   readonly uid: string
   readonly container: string
-  /** Lines from this time on, RFC 3339 in whole seconds: the API server cuts the rest off. Absent: from the beginning. */
+  /**
+   * Lines from this time on, RFC 3339 in whole seconds: the API server cuts the rest off. Absent: from the
+   * beginning.
+   */
   readonly sinceTime?: string
   /** Stays open and gives what comes until the container ends. */
   readonly follow: boolean
@@ -32,7 +35,7 @@ export interface ContainerLogSource {
  * | kind | what the cluster says | meaning |
  * |---|---|---|
  * | `notStarted` | 400 `… is waiting to start …` | the container has not begun; it has no log yet |
- * | `gone` | 404, 400 `unable to retrieve container logs …`, no such node | the log is not there any more and will never be |
+ * | `gone` | 404, `unable to retrieve container logs …`, no such node | the log is not there and will never be |
  * | `unreachable` | 5xx, 429, no connection | may pass |
  */
 export type LogUnavailableKind = 'notStarted' | 'gone' | 'unreachable'
