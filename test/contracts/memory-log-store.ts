@@ -16,6 +16,8 @@ export class MemoryLogStore implements LogStore {
   readonly #kept: Map<string, Kept>
   #dead = false
   full = false
+  /** A flush takes effect, and then says that it failed. */
+  failAfterFlush = false
   flushes = 0
   writersOpen = 0
 
@@ -74,8 +76,12 @@ export class MemoryLogStore implements LogStore {
     this.writersOpen += 1
     const alive = (work: () => void): Promise<void> => {
       if (this.full) return Promise.reject(new LogStoreFull(null))
-      if (!this.#dead) work()
-      return Promise.resolve()
+      try {
+        if (!this.#dead) work()
+        return Promise.resolve()
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
     }
     return Promise.resolve({
       get cursor() {
@@ -92,6 +98,7 @@ export class MemoryLogStore implements LogStore {
           this.flushes += 1
           kept.flushed = bytesOf(kept).length
           kept.cursor = cursor
+          if (this.failAfterFlush) throw new Error('the folder could not be synchronised')
         }),
       finish: cursor =>
         alive(() => {

@@ -138,6 +138,20 @@ describe('a log that somebody watches', () => {
   )
 
   story(
+    'and all others share so many streams',
+    async house => {
+      const pods = Array.from({ length: 20 }, (_, index) => podLogs(`pod-${index}`))
+      for (const { pod } of pods) {
+        say(house, 'line\n'.repeat(100), pod)
+        house.kubelet(pod).end()
+      }
+      await house.until(Promise.all(pods.map(pod => house.collector.ended(pod))))
+      assert.equal(house.openMost, 4)
+    },
+    { streamsMax: 4 },
+  )
+
+  story(
     'never holds back the logs of pods that have ended',
     async house => {
       for (let index = 0; index < 12; index += 1) {
@@ -158,12 +172,29 @@ describe('a log that somebody watches', () => {
 
 describe('what goes wrong', () => {
   story('an answer that was cut where nobody sees it is read on', async house => {
-    const text = Array.from({ length: 5000 }, (_, line) => `line ${line}\n`).join('')
-    say(house, text)
+    const text = 'a line\n'.repeat(1000)
+    // Wherever it is cut: in a time, in a line, or between two lines.
+    for (let cut = 0; cut < 50; cut += 1) {
+      const { pod } = podLogs(`cut-${cut}`)
+      say(house, text, pod)
+      house.kubelet(pod).end()
+      house.kubelet(pod).spoilings.push({ afterBytes: 20_000 + cut, how: 'ends' })
+      await house.until(house.collector.ended(podLogs(pod)))
+      assert.equal(house.log(pod), text, `cut at ${cut}`)
+    }
+  })
+
+  story('a flush that failed after it had taken effect repeats nothing', async house => {
+    say(house, 'one\n')
+    house.collector.started(podLogs())
+    house.store.failAfterFlush = true
+    await house.pass(6000)
+    house.store.failAfterFlush = false
+    say(house, 'two\n')
     house.kubelet().end()
-    house.kubelet().spoilings.push({ afterBytes: 100_000, how: 'ends' })
     await house.until(house.collector.ended(podLogs()))
-    assert.equal(house.log(), text)
+    assert.equal(house.log(), 'one\ntwo\n')
+    assert.equal(house.troubles.length, 1)
   })
 
   story('lines that the node rotated away are stated as missing, where they are missing', async house => {

@@ -84,6 +84,15 @@ describe('what the container wrote is taken out of what the kubelet sends', () =
     assert.deepEqual(lines.place, place(2))
   })
 
+  test("words of the kubelet's own behind a long line that has no end are not given out", () => {
+    const lines = new LogLines(null)
+    const words = 'failed to create fsnotify watcher: too many open files'
+    const given = read(lines, `${at(1)} ${'x'.repeat(2 * HELD_BYTES_MAX)}${words}`)
+    assert.match(given, /^x+$/)
+    assert.ok(given.length > HELD_BYTES_MAX)
+    assert.deepEqual(lines.place, place(1, 1, given.length))
+  })
+
   test("words of the kubelet's own end it", () => {
     const lines = new LogLines(null)
     assert.equal(
