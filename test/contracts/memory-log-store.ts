@@ -80,7 +80,7 @@ export class MemoryLogStore implements LogStore {
         if (!this.#dead) work()
         return Promise.resolve()
       } catch (error) {
-        return Promise.reject(error as Error)
+        return Promise.reject(error)
       }
     }
     return Promise.resolve({
