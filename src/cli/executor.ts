@@ -1,5 +1,6 @@
 import type { ContainerWork } from '../core/dag/dag.ts'
 import type { ContainerEngine, Dialect } from '../executors/container/container-engine.ts'
+import type { Launchers } from '../executors/process/launchers.ts'
 import type { Executor, Observe } from '../ports/executor.ts'
 import type { EngineProbe, Notices } from '../ports/notices.ts'
 import type { EngineRow } from '../ports/store.ts'
@@ -52,6 +53,10 @@ export async function chooseExecutor(environment: Environment, kind: ExecutorKin
 
 async function processChoice(environment: Environment, note: string | null): Promise<ExecutorChoice> {
   const { ignoredOf } = await import('../executors/process/ignored.ts')
+  const { launcherPlace, Launchers } = await import('../executors/process/launchers.ts')
+  // While the rest of the program is loaded it gets ready. It goes when this process goes.
+  const launchers = new Launchers(launcherPlace())
+  launchers.warm()
   return {
     note,
     ignores: ignoredOf,
@@ -64,7 +69,7 @@ async function processChoice(environment: Environment, note: string | null): Pro
         }
         return null
       }
-      return await routed('process', await openProcesses(context), other, context)
+      return await routed('process', await openProcesses(context, launchers), other, context)
     },
   }
 }
@@ -82,9 +87,12 @@ async function containerChoice(environment: Environment, engine: ContainerEngine
   }
 }
 
-async function openProcesses({ stateDir, observe }: ExecutorContext): Promise<Executor> {
+async function openProcesses(
+  { stateDir, observe }: ExecutorContext,
+  launchers?: Launchers,
+): Promise<Executor> {
   const { createProcessExecutor } = await import('../executors/process/executor.ts')
-  return createProcessExecutor({ stateDir, observe })
+  return createProcessExecutor({ stateDir, observe, ...(launchers === undefined ? {} : { launchers }) })
 }
 
 async function openContainers(

@@ -31,7 +31,10 @@ export async function readManifest(
   options: { readonly namespace?: string; readonly recursive?: boolean } = {},
 ): Promise<Manifest> {
   const { inputs, problems } = await readFiles(files, {
-    stdin: process.stdin,
+    // Asked for only where it is read, as it takes as long to open as a file to check.
+    get stdin() {
+      return process.stdin
+    },
     recursive: options.recursive === true,
   })
   const namespace = options.namespace ?? 'default'
@@ -106,8 +109,11 @@ export function ignoredNotes(
   const notes = new Map<string, string[]>()
   for (const task of [...dag.tasks, ...dag.finally]) {
     if (task.work.kind !== 'container') continue
-    for (const sentence of ignores(task.work))
-      notes.set(sentence, [...(notes.get(sentence) ?? []), task.name])
+    for (const sentence of ignores(task.work)) {
+      const tasks = notes.get(sentence)
+      if (tasks === undefined) notes.set(sentence, [task.name])
+      else tasks.push(task.name)
+    }
   }
   const ofDag = Object.entries(NOT_YET).flatMap(([field, sentence]) =>
     field in dag.extra ? [`note: ${field} of DAG ${dag.name} ${sentence}`] : [],

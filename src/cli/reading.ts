@@ -4,16 +4,20 @@ import { acts, many, manyOf, output } from './declare.ts'
 
 const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
 
-/** Commands that look and change nothing. */
-export function readCommands(program: Command): void {
-  checking(program)
-  lists(program)
-  following(program)
-  explaining(program)
-  scheduleCommands(program)
+/** Commands that look and change nothing, each with how it is declared. */
+export const READ_COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
+  validate,
+  plan,
+  list,
+  get,
+  export: exporting,
+  watch,
+  logs,
+  explain,
+  schedule,
 }
 
-function lists(program: Command): void {
+function list(program: Command): void {
   program
     .command('list')
     .description('runs, newest first; or the DAGs that the state directory knows')
@@ -28,6 +32,9 @@ function lists(program: Command): void {
     .option('--all', 'all of them')
     .addOption(output('json', 'yaml', 'wide', 'name'))
     .action(acts(async () => (await import('./commands/list.ts')).list))
+}
+
+function get(program: Command): void {
   program
     .command('get')
     .description('everything about one run, or about one of its tasks')
@@ -35,6 +42,9 @@ function lists(program: Command): void {
     .argument('[task]', 'name of a task; NAME[3] for an item of a fan-out')
     .addOption(output('json', 'yaml', 'wide'))
     .action(acts(async () => (await import('./commands/get.ts')).get))
+}
+
+function exporting(program: Command): void {
   program
     .command('export')
     .description('a DAG as a document: of a run the version it ran, of a DAG the current one')
@@ -45,7 +55,7 @@ function lists(program: Command): void {
     .action(acts(async () => (await import('./commands/export.ts')).exportDag))
 }
 
-function checking(program: Command): void {
+function validate(program: Command): void {
   program
     .command('validate')
     .description('every problem of the files, with its place and what to do; nothing is run or kept')
@@ -55,6 +65,9 @@ function checking(program: Command): void {
     .option('--strict', 'warnings are errors')
     .addOption(output('text', 'json', 'sarif'))
     .action(acts(async () => (await import('./commands/validate.ts')).validate))
+}
+
+function plan(program: Command): void {
   program
     .command('plan')
     .description('what run would do, and how the DAG differs from its last version; nothing is run or kept')
@@ -66,7 +79,7 @@ function checking(program: Command): void {
     .action(acts(async () => (await import('./commands/plan.ts')).plan))
 }
 
-function explaining(program: Command): void {
+function explain(program: Command): void {
   program
     .command('explain')
     .description('why a run or a task waits, or why it ended so, and what to do next')
@@ -76,13 +89,16 @@ function explaining(program: Command): void {
     .action(acts(async () => (await import('./commands/explain.ts')).explain))
 }
 
-function following(program: Command): void {
+function watch(program: Command): void {
   program
     .command('watch')
     .description('follow a run that another process drives, to its end')
     .argument('<run>', 'name or id of a run, or @last')
     .addOption(output('tree', 'lines', 'json', 'none'))
     .action(acts(async () => (await import('./commands/watch.ts')).watch))
+}
+
+function logs(program: Command): void {
   program
     .command('logs')
     .description(
@@ -99,9 +115,10 @@ function following(program: Command): void {
     .action(acts(async () => (await import('./commands/logs.ts')).logs))
 }
 
-function scheduleCommands(program: Command): void {
-  const schedule = program.command('schedule').description('what schedules will do')
-  schedule
+function schedule(program: Command): void {
+  program
+    .command('schedule')
+    .description('what schedules will do')
     .command('preview')
     .description('the coming ticks, as the scheduler itself will decide them')
     .argument('<file|dag...>', 'files with DAGs, or names of DAGs in the state directory')

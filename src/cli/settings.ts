@@ -49,7 +49,9 @@ export function environment(options: GlobalOptions): Environment {
     get rows() {
       return stdout.rows || 40
     },
-    user: env['USER'] ?? userName(),
+    get user() {
+      return env['USER'] ?? userName()
+    },
     executor: env['KONTROLER_EXECUTOR'] || null,
     ...containers(env),
   }

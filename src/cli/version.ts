@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs'
+import self from '../../package.json' with { type: 'json' }
 
 /** The version of this program, as its package says. */
-export const VERSION: string = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
+export const VERSION: string = self.version

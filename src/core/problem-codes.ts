@@ -36,6 +36,7 @@ export const PROBLEM_CODES = {
   FIELD_RANGE: 'a number or the length of a list is out of range',
   FIELD_IGNORED: 'a field means nothing beside the others',
   NAME_INVALID: 'a name does not have the form that Kubernetes asks for',
+  LABEL_INVALID: 'a label does not have the form that Kubernetes asks for',
   DURATION_INVALID: 'a duration cannot be read, or is not longer than 0s',
   SECRET_NAME: 'a reference to a Secret or ConfigMap lacks its name or key',
   URL_INVALID: 'an address cannot be used',

@@ -127,7 +127,7 @@ export class Effects {
     if (task.task.work.kind === 'container') {
       const there = await executor.adopt(intendedOf(state, task))
       // An attempt that is to end and was never started must never be.
-      if (stopGraceMs !== null) executor.stop(refOf(state, task), stopGraceMs)
+      if (stopGraceMs !== null) executor.stop(intendedOf(state, task), stopGraceMs)
       else if (!there) this.#start(state, task)
       return
     }
@@ -163,7 +163,6 @@ export class Effects {
     const { created, dag } = state
     const spec: AttemptSpec = {
       ...intendedOf(state, task),
-      namespace: created.namespace,
       dag: created.dag,
       runName: created.name,
       work: inputs.value.work,
@@ -290,8 +289,9 @@ export class Effects {
   }
 
   #stop(state: RunState, task: TaskState, graceMs: number): void {
+    if (task.task.work.kind === 'container')
+      return this.#host.parts.executor.stop(intendedOf(state, task), graceMs)
     const ref = refOf(state, task)
-    if (task.task.work.kind === 'container') return this.#host.parts.executor.stop(ref, graceMs)
     const child = childRunId(ref.run, ref.task, ref.attempt)
     const skipFinally = state.stop?.skipFinally ?? false
     this.#stopChild(child, ref, skipFinally, graceMs).catch((error: unknown) =>
@@ -358,10 +358,11 @@ const NOT_STARTED = failure('cancelled', 'CANCELLED', 'it had not started')
 
 function intendedOf(state: RunState, task: TaskState): Intended {
   const attempt = lastAttempt(task)
-  if (attempt === undefined) return refOf(state, task)
+  if (attempt === undefined) throw new Error(`${task.key} has no attempt`)
   const { era, startedAt: at, handle } = attempt
   return {
     ...refOf(state, task),
+    namespace: state.created.namespace,
     at,
     ...(era === null ? {} : { era }),
     ...(handle === null ? {} : { handle }),

@@ -24,6 +24,8 @@ const STORE_RETRY_MS = 1_000
  */
 export class Engine {
   readonly parts: EngineParts
+  /** When the turn that is going on began, by its clock; null between turns. Only for looking at. */
+  turningSince: number | null = null
   readonly #runs = new Map<string, Driven>()
   readonly #due = new Set<string>()
   readonly #effects: Effects
@@ -32,7 +34,6 @@ export class Engine {
   readonly #adopting = new Map<string, Promise<boolean>>()
   readonly #flights = new Set<Promise<void>>()
   #turnAsked = false
-  #turning = false
   #closed = false
 
   constructor(parts: EngineParts) {
@@ -190,8 +191,9 @@ export class Engine {
   }
 
   async #turn(): Promise<void> {
-    if (this.#turning || this.#closed) return
-    this.#turning = true
+    if (this.turningSince !== null || this.#closed) return
+    const began = this.now()
+    this.turningSince = began
     try {
       const due = [...this.#due].flatMap(run => this.#runs.get(run) ?? [])
       this.#due.clear()
@@ -220,7 +222,8 @@ export class Engine {
         }
       }
     } finally {
-      this.#turning = false
+      this.turningSince = null
+      this.parts.notices.turned?.(Math.max(0, this.now() - began))
     }
     const waiting = [...this.#due].find(run => this.#runs.get(run)?.busy === false)
     if (waiting !== undefined) this.wake(waiting)

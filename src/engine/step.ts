@@ -2,7 +2,7 @@ import { decide } from '../core/run/decide.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import { evolve } from '../core/run/evolve.ts'
 import type { ExpressionLanguage } from '../core/run/inputs.ts'
-import { observeEnded, observeRunning } from '../core/run/observe.ts'
+import { observeEnded, observePending, observeRunning } from '../core/run/observe.ts'
 import { answer } from '../core/run/requests.ts'
 import type { Observation } from '../ports/executor.ts'
 import type { Driven } from './driven.ts'
@@ -57,6 +57,7 @@ function observed(driven: Driven, observation: Observation, now: number): readon
   const { task, attempt } = observation.ref
   if (observation.kind === 'running')
     return observeRunning(driven.state, task, attempt, now, observation.handle)
+  if (observation.kind === 'pending') return observePending(driven.state, task, attempt, now, observation)
   return observeEnded(driven.state, task, attempt, now, observation.outcome, observation.at)
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import type { ReasonCode } from '../core/run/reasons.ts'
 import { codeOf } from './error-code.ts'
 
@@ -16,6 +16,7 @@ export type Outputs =
 export function readOutputs(file: string, declared: readonly string[]): Outputs {
   let handle: number
   try {
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return { ok: true, values: {} }
     handle = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return { ok: true, values: {} }

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { attemptPath } from '../core/run/attempt-path.ts'
 import type { ContainerWork } from '../core/dag/dag.ts'
-import type { AttemptRef, AttemptSpec, Executor, Observe } from '../ports/executor.ts'
+import type { AttemptRef, AttemptSpec, Executor, Intended, Observe } from '../ports/executor.ts'
 import { codeOf } from './error-code.ts'
 
 export type LocalKind = 'process' | 'container'
@@ -25,6 +25,8 @@ export const createRoutedExecutor = (options: RoutedOptions): Executor => new Ro
 
 class RoutedExecutor implements Executor {
   readonly name: string
+  /** That of the kind that new attempts are started with. */
+  readonly era?: string
   readonly #options: RoutedOptions
   #other: Promise<Executor | null> | null = null
   /** Attempts of the other kind. */
@@ -33,6 +35,8 @@ class RoutedExecutor implements Executor {
   constructor(options: RoutedOptions) {
     this.#options = options
     this.name = options.executor.name
+    const { era } = options.executor
+    if (era !== undefined) this.era = era
   }
 
   ignores(work: ContainerWork): readonly string[] {
@@ -43,7 +47,7 @@ class RoutedExecutor implements Executor {
     this.#of(spec).start(spec)
   }
 
-  async adopt(ref: AttemptRef): Promise<boolean> {
+  async adopt(ref: Intended): Promise<boolean> {
     const { kind, executor, stateDir, observe } = this.#options
     const found = kindOf(join(stateDir, pathOf(ref), 'record'))
     if (found === null || found === kind) return await executor.adopt(ref)
@@ -66,7 +70,7 @@ class RoutedExecutor implements Executor {
     return await other.adopt(ref)
   }
 
-  stop(ref: AttemptRef, graceMs: number): void {
+  stop(ref: Intended, graceMs: number): void {
     this.#of(ref).stop(ref, graceMs)
   }
 

@@ -1,6 +1,7 @@
 import type { Json } from '../core/json.ts'
 import type { ContainerWork, EnvSource } from '../core/dag/dag.ts'
 import type { Outcome } from '../core/run/events.ts'
+import type { ReasonCode } from '../core/run/reasons.ts'
 
 /**
  * Runs attempts: as processes, containers or pods. Everything an executor does is safe to ask for twice, by two
@@ -12,9 +13,10 @@ export interface Executor {
   /** `process`, `container`, `pod`. */
   readonly name: string
   /**
-   * What this executor knows of attempts may end with this: for processes, the boot of the machine. It is written down
-   * with each intent; an attempt that was meant to start in an earlier era and of which nothing is known may have run,
-   * and ends as lost. Absent when its knowledge lasts.
+   * What this executor knows of attempts may end with this: for processes and containers of a machine, its state
+   * directory; for processes, the boot of the machine too; for pods, their fence. It is written down with each intent;
+   * an attempt that was meant to start in another era and of which nothing is known may have run, and ends as lost,
+   * also when it is asked to stop. Absent when its knowledge lasts.
    */
   readonly era?: string
   /**
@@ -38,7 +40,7 @@ export interface Executor {
    * Asks the attempt to end: TERM to the whole tree, KILL after `graceMs`. One that was never started never will be.
    * An `ended` observation follows in every case. May be called again with a shorter grace.
    */
-  stop(attempt: AttemptRef, graceMs: number): void
+  stop(attempt: Intended, graceMs: number): void
   /** The outcome is durable: whatever was kept to tell it again may go. Logs stay. */
   release(attempt: AttemptRef): void
   /** Ends what a finished run left behind (daemons that left their process group, workspace when asked). */
@@ -57,6 +59,7 @@ export interface AttemptRef {
 
 /** An attempt whose intent is durable. */
 export interface Intended extends AttemptRef {
+  readonly namespace: string
   /** The executor's era when the intent was made durable; absent when it had none. */
   readonly era?: string
   /** When the intent was made durable; milliseconds since 1970. Absent: just now. */
@@ -67,7 +70,6 @@ export interface Intended extends AttemptRef {
 
 /** Everything needed to start an attempt, with expressions rendered. It is data and can be derived again. */
 export interface AttemptSpec extends Intended {
-  readonly namespace: string
   readonly dag: string
   readonly runName: string
   readonly work: ContainerWork
@@ -97,6 +99,14 @@ export interface PodSettings {
 
 /** What an executor saw. The engine turns it into facts; seeing it twice changes nothing. */
 export type Observation =
+  /** It was started and does not run yet; said again when the reason changes. */
+  | {
+      readonly kind: 'pending'
+      readonly ref: AttemptRef
+      readonly at: number
+      readonly reason: ReasonCode
+      readonly message: string | null
+    }
   | { readonly kind: 'running'; readonly ref: AttemptRef; readonly at: number; readonly handle: Json }
   | { readonly kind: 'ended'; readonly ref: AttemptRef; readonly at: number; readonly outcome: Outcome }
 

@@ -9,6 +9,8 @@ export interface Notices {
   progress?(message: string, run: string | null): void
   /** The world failed; the engine goes on and tries again. `code` is stable. */
   trouble?(code: string, message: string, run: string | null): void
+  /** A turn of the engine is over: what came in was looked at, and what follows from it is on its way to the store. */
+  turned?(durationMs: number): void
 }
 
 /** Says whether a process that called itself an engine still lives. */

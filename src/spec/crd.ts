@@ -1,7 +1,7 @@
 import { dump } from 'js-yaml'
 import { plainSchema, type JsonSchema } from './json-schema.ts'
 import type { Kind } from './kinds.ts'
-import { API_GROUP } from './schema/metadata.ts'
+import { API_GROUP } from './api-version.ts'
 
 /** The CustomResourceDefinition of a kind, as YAML. */
 export function crdYaml(kind: Kind): string {

@@ -39,7 +39,7 @@ export function loadDagTasks(
   const newest = new Map<string, LoadedDagTask>()
   for (const document of documents) {
     const findings: Finding[] = []
-    const shape = shaped(dagTaskDocument, document)
+    const shape = shaped('DagTask', () => dagTaskDocument, document)
     findings.push(...shape.findings)
     const loose = (shape.value ?? {}) as Loose<DagTaskDocument>
     checkDagTask(loose, reporter(shape, findings))

@@ -113,7 +113,7 @@ function checkedDag(
   lookup: TaskLookup,
   problems: Problem[],
 ): Candidate<LoadedDag> {
-  const shape = shaped(dagDocument, document)
+  const shape = shaped('DAG', () => dagDocument, document)
   const loose = (shape.value ?? {}) as Loose<DagDocument>
   const namespace = loose.metadata?.namespace ?? fallback
   const findings: Finding[] = [...shape.findings]
@@ -154,7 +154,7 @@ function loadDagRun(
   dags: ReadonlyMap<string, Candidate<LoadedDag>>,
   problems: Problem[],
 ): Candidate<LoadedDagRun> {
-  const shape = shaped(dagRunDocument, document)
+  const shape = shaped('DagRun', () => dagRunDocument, document)
   const loose = (shape.value ?? {}) as Loose<DagRunDocument>
   const namespace = loose.metadata?.namespace ?? fallback
   const findings: Finding[] = [...shape.findings]

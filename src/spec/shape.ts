@@ -3,6 +3,7 @@ import { nearest, meantOr } from '../core/nearest.ts'
 import type { Json } from '../core/json.ts'
 import type { ProblemCode } from '../core/problem-codes.ts'
 import { PROBLEMS_MAX } from './limits.ts'
+import { type DocumentKind, fitsKind } from './outline.ts'
 import { markAt, valueAt, type Finding, type Path, type SourceDocument } from './source.ts'
 
 /** A value without what does not fit the schema, and what that was. */
@@ -12,9 +13,15 @@ export interface Shaped {
   readonly findings: readonly Finding[]
 }
 
-/** The first pass: types, unknown and missing fields, closed lists of values. */
-export function shaped(schema: z.ZodType, document: SourceDocument): Shaped {
+/**
+ * The first pass: types, unknown and missing fields, closed lists of values.
+ *
+ * @param schemaOf  Asked only for what does not fit the kind's outline: a schema takes long to build.
+ */
+export function shaped(kind: DocumentKind, schemaOf: () => z.ZodType, document: SourceDocument): Shaped {
   const value = withoutNulls(document.value)
+  if (fitsKind(kind, value)) return { value, findings: [] }
+  const schema = schemaOf()
   const result = schema.safeParse(value)
   if (result.success) return { value, findings: [] }
   const findings: Finding[] = []

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type Kysely, sql } from 'kysely'
 import type { Append, StoreError } from '../ports/store.ts'
-import { type Bulk, bulk, upsert } from './bulk.ts'
+import { type Bulk, bulk, type Columns, upsert } from './bulk.ts'
 import type { SqlDialect } from './dialect.ts'
 import type { Writing } from './group-commit.ts'
 import { judge } from './judge.ts'
@@ -11,13 +11,15 @@ import {
   attemptValues,
   LABEL_COLUMNS,
   labelValues,
+  RUN_ADVANCES,
   RUN_CHANGES,
   RUN_COLUMNS,
-  runChanges,
+  runAdvances,
   runValues,
   TASK_COLUMNS,
   taskValues,
 } from './rows.ts'
+import type { Value } from './prepared.ts'
 import { moveMark } from './schedules.ts'
 import type { Tables } from './tables.ts'
 
@@ -28,6 +30,8 @@ export interface AppendStatements {
   readonly runs: Bulk<never>
   readonly labels: Bulk<never>
   readonly updateRuns: Bulk<never>
+  /** The same for runs that stay in their phase, by which most indexes of the table are sorted. */
+  readonly advanceRuns: Bulk<never>
   readonly relabel: Bulk<never>
   readonly events: Bulk<never>
   readonly tasks: Bulk<never>
@@ -35,22 +39,13 @@ export interface AppendStatements {
 }
 
 export function appendStatements(db: Kysely<Tables>, dialect: SqlDialect): AppendStatements {
-  const changes = [...RUN_CHANGES, ['version', 'int8'] as const]
-  const sets = changes.map(([name], index) => sql`${sql.ref(name)} = ${sql.ref(`v.column${index + 1}`)}`)
-  const [id, from] = [changes.length + 1, changes.length + 2].map(place => sql.ref(`v.column${place}`))
   return {
     look: lookStatements(db, dialect),
     keys: upsert(db, dialect, 'trigger_key', KEY_COLUMNS, []),
     runs: upsert(db, dialect, 'run', RUN_COLUMNS, []),
     labels: upsert(db, dialect, 'run_label', LABEL_COLUMNS, []),
-    // What was looked at is locked, so this finds every row; the condition makes it true even if it were not.
-    updateRuns: bulk(
-      db,
-      dialect,
-      [...changes.map(([, type]) => type), 'text', 'int8'],
-      source => sql`update run set ${sql.join(sets)} from (${source}) as v
-        where run.id = ${id} and run.version = ${from}`,
-    ),
+    updateRuns: updateOfRuns(db, dialect, RUN_CHANGES),
+    advanceRuns: updateOfRuns(db, dialect, RUN_ADVANCES),
     relabel: bulk(
       db,
       dialect,
@@ -62,6 +57,20 @@ export function appendStatements(db: Kysely<Tables>, dialect: SqlDialect): Appen
     tasks: upsert(db, dialect, 'task', TASK_COLUMNS, ['run', 'idx']),
     attempts: upsert(db, dialect, 'attempt', ATTEMPT_COLUMNS, ['run', 'task', 'attempt']),
   }
+}
+
+/** What was looked at is locked, so this finds every row; the condition makes it true even if it were not. */
+function updateOfRuns(db: Kysely<Tables>, dialect: SqlDialect, columns: Columns<'run'>): Bulk<never> {
+  const changes = [...columns, ['version', 'int8'] as const]
+  const sets = changes.map(([name], index) => sql`${sql.ref(name)} = ${sql.ref(`v.column${index + 1}`)}`)
+  const [id, from] = [changes.length + 1, changes.length + 2].map(place => sql.ref(`v.column${place}`))
+  return bulk(
+    db,
+    dialect,
+    [...changes.map(([, type]) => type), 'text', 'int8'],
+    source => sql`update run set ${sql.join(sets)} from (${source}) as v
+      where run.id = ${id} and run.version = ${from}`,
+  )
 }
 
 const EVENT_COLUMNS = [
@@ -85,8 +94,8 @@ export function appendSize({ events, rows }: Append): number {
 
 /** A mistake of the caller, which no database is asked about. */
 export function checkAppend(append: Append): void {
-  assert.ok(append.events.length > 0, 'an append carries at least one event')
-  assert.equal(append.rows.run.id, append.run, 'the row of an append is of its run')
+  if (append.events.length === 0) assert.fail('an append carries at least one event')
+  if (append.rows.run.id !== append.run) assert.fail('the row of an append is of its run')
 }
 
 /**
@@ -177,18 +186,24 @@ async function writeRuns(
       made.flatMap(({ rows }) => labelValues(rows.run)),
     )
     for (const { advance } of made)
-      if (advance !== undefined) assert.ok(await moveMark(trx, advance), 'the mark was looked at and locked')
+      if (advance !== undefined && !(await moveMark(trx, advance)))
+        assert.fail('the mark was looked at and locked')
   }
+  const stays = ({ run, rows }: Append): boolean => phaseBefore(run) === rows.run.phase
+  const moved = went.filter(append => !stays(append))
+  const place = (append: Append): readonly Value[] => [versionAfter(append), append.run, append.version]
   await statements.updateRuns.run(
     trx,
-    went.map(append => [...runChanges(append.rows.run), versionAfter(append), append.run, append.version]),
+    moved.map(append => [append.rows.run.phase, ...runAdvances(append.rows.run), ...place(append)]),
+  )
+  await statements.advanceRuns.run(
+    trx,
+    went.filter(stays).map(append => [...runAdvances(append.rows.run), ...place(append)]),
   )
   await statements.relabel.run(
     trx,
-    went
-      .filter(
-        ({ run, rows }) => phaseBefore(run) !== rows.run.phase && Object.keys(rows.run.labels).length > 0,
-      )
+    moved
+      .filter(({ rows }) => Object.keys(rows.run.labels).length > 0)
       .map(({ run, rows }) => [run, rows.run.phase]),
   )
 }

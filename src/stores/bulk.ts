@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ColumnType, SqlDialect } from './dialect.ts'
-import { type Prepared, prepared, type Value } from './prepared.ts'
+import { type Prepared, preparedBulk, type Value } from './prepared.ts'
 import type { Tables } from './tables.ts'
 
 /** One statement for many rows of values; few, always equal texts, so that the database knows them. */
@@ -16,16 +16,17 @@ export function bulk<R>(
   types: readonly ColumnType[],
   build: (source: RawBuilder<unknown>) => RawBuilder<unknown>,
 ): Bulk<R> {
+  const { rowsMax } = dialect
   const bySize = new Map<number, Prepared>()
   const statement = (size: number): Prepared => {
     let known = bySize.get(size)
     if (known === undefined) {
-      known = prepared(slot => build(dialect.source(types, size, slot)).compile(db))
+      const places = types.length * (rowsMax === null ? 1 : size)
+      known = preparedBulk(build(dialect.source(types, size)).compile(db), places)
       bySize.set(size, known)
     }
     return known
   }
-  const { rowsMax } = dialect
   return {
     async run(on, rows) {
       if (rows.length === 0) return []

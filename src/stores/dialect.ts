@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Dialect } from './migration.ts'
-import type { SlotOf, Value } from './prepared.ts'
+import type { Value } from './prepared.ts'
 import type { Tables } from './tables.ts'
 
 /** Types of columns that rows are handed over in. */
@@ -9,8 +9,11 @@ export type ColumnType = 'text' | 'int8'
 /** The few words in which the databases differ; all other SQL is the same text. */
 export interface SqlDialect {
   readonly name: Dialect
-  /** Rows as a source of an insert. The columns are called `column1`, `column2` and so on. */
-  source(types: readonly ColumnType[], size: number, slot: SlotOf): RawBuilder<unknown>
+  /**
+   * Rows as a source of an insert, as plain text: a builder would take longer over thousands of places for values than
+   * the database over the statement. The columns are called `column1`, `column2` and so on.
+   */
+  source(types: readonly ColumnType[], size: number): RawBuilder<unknown>
   /** The values of the slots of a source, in their order. */
   values(rows: readonly (readonly Value[])[]): readonly unknown[]
   /** Most rows of one statement, of which there is then one for each power of two; null: one statement takes all. */
@@ -35,9 +38,9 @@ export interface SqlDialect {
 /** SQLite has one writer at a time: whoever has begun a transaction needs no other lock. */
 export const sqliteSql: SqlDialect = {
   name: 'sqlite',
-  source(types, size, slot) {
-    const row = sql`(${sql.join(types.map((_, index) => slot(`column${index + 1}`)))})`
-    return sql`values ${sql.join(Array.from({ length: size }, () => row))}`
+  source(types, size) {
+    const row = `(${types.map(() => '?').join(', ')})`
+    return sql.raw(`values ${Array.from({ length: size }, () => row).join(', ')}`)
   },
   values: rows => rows.flat(),
   rowsMax: 128,
@@ -58,10 +61,10 @@ export const sqliteSql: SqlDialect = {
 /** PostgreSQL takes each column as one array, so that any number of rows is one short statement. */
 export const postgresSql = (schema: string): SqlDialect => ({
   name: 'postgres',
-  source(types, _size, slot) {
-    const columns = types.map((type, index) => sql`${slot(`column${index + 1}`)}::${sql.raw(type)}[]`)
-    const names = sql.join(types.map((_, index) => sql.ref(`column${index + 1}`)))
-    return sql`select * from unnest(${sql.join(columns)}) as u(${names})`
+  source(types) {
+    const columns = types.map((type, index) => `$${index + 1}::${type}[]`)
+    const names = types.map((_, index) => `"column${index + 1}"`)
+    return sql.raw(`select * from unnest(${columns.join(', ')}) as u(${names.join(', ')})`)
   },
   values: rows => (rows[0] ?? []).map((_, column) => rows.map(row => row[column])),
   rowsMax: null,

@@ -18,22 +18,22 @@ const FEED_COLUMNS = [
  * the order of the numbers is the order of the commits and a reader never finds an entry behind one it has read.
  */
 export class Feed {
-  readonly #count: Prepared
-  readonly #insert: Bulk<never>
+  readonly #db: Kysely<Tables>
+  readonly #dialect: SqlDialect
+  /** Made with the first write. */
+  #statements: { readonly count: Prepared; readonly insert: Bulk<never> } | null = null
 
   constructor(db: Kysely<Tables>, dialect: SqlDialect) {
-    this.#count = prepared(slot =>
-      sql`update counter set value = value + ${slot('entries')} where name = 'feed' returning value`.compile(
-        db,
-      ),
-    )
-    this.#insert = upsert(db, dialect, 'feed', FEED_COLUMNS, [])
+    this.#db = db
+    this.#dialect = dialect
   }
 
   async write({ trx, feed }: Writing): Promise<void> {
-    const [end] = await this.#count.runInOrder<{ value: number }>(trx, [feed.length])
+    this.#statements ??= feedStatements(this.#db, this.#dialect)
+    const { count, insert } = this.#statements
+    const [end] = await count.runInOrder<{ value: number }>(trx, [feed.length])
     const start = (end?.value ?? 0) - feed.length
-    await this.#insert.run(
+    await insert.run(
       trx,
       feed.map((entry, index) => [start + index + 1, entry.run, entry.version]),
     )
@@ -53,5 +53,16 @@ export class Feed {
   async end(db: Kysely<Tables>): Promise<number> {
     const found = await db.selectFrom('counter').select('value').where('name', '=', 'feed').executeTakeFirst()
     return found?.value ?? 0
+  }
+}
+
+function feedStatements(db: Kysely<Tables>, dialect: SqlDialect): { count: Prepared; insert: Bulk<never> } {
+  return {
+    count: prepared(slot =>
+      sql`update counter set value = value + ${slot('entries')} where name = 'feed' returning value`.compile(
+        db,
+      ),
+    ),
+    insert: upsert(db, dialect, 'feed', FEED_COLUMNS, []),
   }
 }

@@ -85,6 +85,10 @@ function nextStep(
   return migrations[applied.length] ?? null
 }
 
-function checksum(migration: Migration, dialect: Dialect): string {
+const checksum = (migration: Migration, dialect: Dialect): string =>
+  migration.checksums?.[dialect] ?? checksumOf(migration, dialect)
+
+/** SHA-256 of a step's statements, by which a database knows the step again. */
+export function checksumOf(migration: Migration, dialect: Dialect): string {
   return createHash('sha256').update(migration.sql[dialect].join(';\n')).digest('hex')
 }

@@ -10,6 +10,8 @@ export interface Migration {
   readonly name: string
   /** Statements in order, each one text; all of a step run in one transaction. */
   readonly sql: Readonly<Record<Dialect, readonly string[]>>
+  /** What `checksumOf` gives for it, known beforehand: it is compared at every start, and hashing has to be loaded. */
+  readonly checksums?: Readonly<Record<Dialect, string>>
 }
 
 /** SQLSTATE with which a guard of the schema refuses, in PostgreSQL. Steps that are published hold it: it stays. */

@@ -15,10 +15,19 @@ export function prepared(build: (slot: SlotOf) => CompiledQuery): Prepared {
   const compiled = build(<T>(name: string) => sql<T>`${new Slot(name)}`)
   if (!compiled.parameters.every(value => value instanceof Slot))
     throw new Error('a prepared query has values only in its slots')
+  return runner(compiled, compiled.parameters.length)
+}
+
+/** The same for a query whose places for values are part of its text. */
+export function preparedBulk(compiled: CompiledQuery, places: number): Prepared {
+  if (compiled.parameters.length > 0) throw new Error('the values of a bulk query are those of its source')
+  return runner(compiled, places)
+}
+
+function runner(compiled: CompiledQuery, places: number): Prepared {
   return {
     async runInOrder<R>(on: Kysely<Tables>, parameters: readonly unknown[]): Promise<readonly R[]> {
-      if (parameters.length !== compiled.parameters.length)
-        throw new Error(`${parameters.length} values for ${compiled.parameters.length} places`)
+      if (parameters.length !== places) throw new Error(`${parameters.length} values for ${places} places`)
       const { rows } = await on.executeQuery<R>({ ...compiled, parameters })
       return rows
     },

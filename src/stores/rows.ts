@@ -119,9 +119,8 @@ export function runValues(row: RunRow, version: number, owner: string | null): r
   ]
 }
 
-/** What an append may change of a run; everything else is fixed when it is made. */
-export const RUN_CHANGES = [
-  ['phase', 'text'],
+/** What an append may change of a run beside its phase; everything else is fixed when it is made. */
+export const RUN_ADVANCES = [
   ['reason', 'text'],
   ['message', 'text'],
   ['started_at', 'int8'],
@@ -130,16 +129,10 @@ export const RUN_CHANGES = [
   ['tasks_total', 'int8'],
 ] as const satisfies Columns<'run'>
 
-export function runChanges(row: RunRow): readonly Value[] {
-  return [
-    row.phase,
-    row.reason,
-    shown(row.message) ?? '',
-    row.startedAt,
-    row.endedAt,
-    row.tasksDone,
-    row.tasksTotal,
-  ]
+export const RUN_CHANGES = [['phase', 'text'], ...RUN_ADVANCES] as const satisfies Columns<'run'>
+
+export function runAdvances(row: RunRow): readonly Value[] {
+  return [row.reason, shown(row.message) ?? '', row.startedAt, row.endedAt, row.tasksDone, row.tasksTotal]
 }
 
 export const LABEL_COLUMNS = [

@@ -16,7 +16,7 @@ import type {
   StoredRun,
   TaskQuery,
 } from '../ports/store.ts'
-import { appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
+import { type AppendStatements, appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
 import * as dags from './dags.ts'
 import type { SqlDialect } from './dialect.ts'
 import * as engines from './engines.ts'
@@ -61,9 +61,13 @@ export class SqlStore implements Store {
     this.#database = database
     this.#read = read
     this.#feed = new Feed(read, dialect)
-    const statements = appendStatements(read, dialect)
+    // Made with the first write: most commands only read.
+    let statements: AppendStatements | null = null
     this.#commits = new GroupCommit(database, {
-      appends: (writing, appends) => appendAll(writing, statements, appends),
+      appends: (writing, appends) => {
+        statements ??= appendStatements(read, dialect)
+        return appendAll(writing, statements, appends)
+      },
       feed: writing => this.#feed.write(writing),
     })
   }

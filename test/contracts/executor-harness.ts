@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Json } from '../../src/core/json.ts'
 import type { ContainerWork } from '../../src/core/dag/dag.ts'
 import type { Outcome } from '../../src/core/run/events.ts'
 import type { AttemptRef, AttemptSpec, Executor, Observation } from '../../src/ports/executor.ts'
@@ -14,6 +15,10 @@ export interface ExecutorHarness {
   readonly image?: string
   /** Where tasks start. */
   readonly workdir: string
+  /** Namespace of the attempts. Default: `default`. */
+  readonly namespace?: string
+  /** The claim behind the workspace, for an executor that makes one. */
+  readonly workspaceClaim?: Json
   /** What of the attempts still runs, in words; empty at the end of every test. */
   leftovers(): readonly string[] | Promise<readonly string[]>
   remove(): Promise<void>
@@ -43,8 +48,11 @@ export class Watched {
     return this.#first(observation => observation.kind === 'running' && isOf(observation, ref))
   }
 
+  /** What was reported of it, without what held its start back. */
   kinds(ref: AttemptRef): string[] {
-    return this.seen.filter(observation => isOf(observation, ref)).map(({ kind }) => kind)
+    return this.seen
+      .filter(observation => isOf(observation, ref) && observation.kind !== 'pending')
+      .map(({ kind }) => kind)
   }
 
   async run(spec: AttemptSpec): Promise<Outcome> {
@@ -76,14 +84,17 @@ export interface TaskShape extends Partial<Omit<AttemptSpec, 'work'>> {
 }
 
 /** An attempt of its own task, with everything ordinary that is not given. */
-export function attempt(harness: Pick<ExecutorHarness, 'image' | 'workdir'>, shape: TaskShape): AttemptSpec {
+export function attempt(
+  harness: Pick<ExecutorHarness, 'image' | 'workdir' | 'namespace' | 'workspaceClaim'>,
+  shape: TaskShape,
+): AttemptSpec {
   const { work, sh, ...rest } = shape
   count += 1
   return {
     run: 'run-1',
     task: `task-${count}`,
     attempt: 1,
-    namespace: 'default',
+    namespace: harness.namespace ?? 'default',
     dag: 'dag',
     runName: 'dag-run',
     env: [],
@@ -92,7 +103,12 @@ export function attempt(harness: Pick<ExecutorHarness, 'image' | 'workdir'>, sha
     outputs: [],
     workspace: false,
     workdir: harness.workdir,
-    pod: { workspaceClaim: null, startGuarantee: 'fence', evidence: 'watch', security: 'hardened' },
+    pod: {
+      workspaceClaim: harness.workspaceClaim ?? null,
+      startGuarantee: 'fence',
+      evidence: 'watch',
+      security: 'hardened',
+    },
     work: {
       kind: 'container',
       image: harness.image ?? null,

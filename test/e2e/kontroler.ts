@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { openPostgresStore } from '../../src/stores/postgres/open.ts'
 import { openSqliteStore } from '../../src/stores/sqlite/open.ts'
 import type { Store, StoredRun } from '../../src/ports/store.ts'
 
@@ -33,23 +34,35 @@ export interface StartOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdio?: 'no input' | 'closed input'
+  /** Command that executes what follows it, in the surroundings it makes. */
+  readonly through?: readonly string[]
+}
+
+/** What every command of a place is started with. */
+export interface Surroundings {
+  /** URL of the PostgreSQL database that takes the place of the file in the state directory. */
+  readonly database?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly through?: readonly string[]
 }
 
 /** A folder of its own with a state directory, whose processes are gone when the test is over. */
 export class Place {
   readonly folder: string
   readonly state: string
+  readonly #surroundings: Surroundings
   readonly #commands = new Set<Command>()
   readonly #beforeRemoval: (() => void)[] = []
 
-  constructor(folder: string, state: string) {
+  constructor(folder: string, state: string, surroundings: Surroundings = {}) {
     this.folder = folder
     this.state = state
+    this.#surroundings = surroundings
   }
 
-  static async make(t: TestContext): Promise<Place> {
+  static async make(t: TestContext, surroundings: Surroundings = {}): Promise<Place> {
     const folder = await mkdtemp(join(tmpdir(), 'kontroler-e2e-'))
-    const place = new Place(folder, join(folder, 'state'))
+    const place = new Place(folder, join(folder, 'state'), surroundings)
     t.after(() => place.remove())
     return place
   }
@@ -63,7 +76,13 @@ export class Place {
 
   /** Starts `kontroler` over the state directory. */
   start(args: readonly string[], options: StartOptions = {}): Command {
-    const command = startCommand(['--state', this.state, ...args], { cwd: this.folder, ...options })
+    const { database, env, through = [] } = this.#surroundings
+    const command = startCommand(['--state', this.state, ...args], {
+      cwd: this.folder,
+      through,
+      ...options,
+      env: { ...(database === undefined ? {} : { KONTROLER_DATABASE: database }), ...env, ...options.env },
+    })
     this.#commands.add(command)
     return command
   }
@@ -75,7 +94,11 @@ export class Place {
   /** Reads the store beside whoever works with it. */
   async read<T>(work: (store: Store) => Promise<T>): Promise<T> {
     mkdirSync(this.state, { recursive: true, mode: 0o700 })
-    const store = await openSqliteStore(join(this.state, 'kontroler.db'))
+    const { database } = this.#surroundings
+    const store =
+      database === undefined
+        ? await openSqliteStore(join(this.state, 'kontroler.db'))
+        : await openPostgresStore(database)
     try {
       return await work(store)
     } finally {
@@ -112,7 +135,8 @@ export class Place {
 }
 
 export function startCommand(args: readonly string[], options: StartOptions = {}): Command {
-  const child = spawn(process.execPath, [BIN, ...args], {
+  const [command = '', ...all] = [...(options.through ?? []), process.execPath, BIN, ...args]
+  const child = spawn(command, all, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: {
       ...process.env,

@@ -31,6 +31,8 @@ function lines(event: RunEvent, state: RunState, started: ReadonlySet<string>): 
       return event.tasks.map(({ task }) => `${task} is reused`)
     case 'attemptStarted':
       return [`${event.task} starts${event.attempt === 1 ? '' : `, attempt ${event.attempt}`}`]
+    case 'attemptPending':
+      return [`${event.task} is held back: ${event.reason} ${event.message ?? ''}`.trim()]
     case 'attemptRunning':
       return [`${event.task} runs`]
     case 'attemptStopping':

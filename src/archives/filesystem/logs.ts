@@ -1,4 +1,4 @@
-import { execFile as execFileOf } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, readdir, realpath, rm } from 'node:fs/promises'
@@ -89,9 +89,7 @@ async function removeAll(folder: string): Promise<void> {
   try {
     await rm(folder, { recursive: true, force: true })
   } catch {
-    await execFile('chmod', ['-R', 'u+rwX', folder])
+    await promisify(execFile)('chmod', ['-R', 'u+rwX', folder])
     await rm(folder, { recursive: true, force: true })
   }
 }
-
-const execFile = promisify(execFileOf)

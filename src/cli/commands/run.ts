@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
+import type { Problem } from '../../core/problem.ts'
 import { createRun } from '../../core/run/create.ts'
 import type { Store } from '../../ports/store.ts'
-import { checkMetadata } from '../../spec/check/metadata.ts'
+import { checkLabels, checkMetadata } from '../../spec/check/metadata.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { runName, systemClock, systemIdentity } from '../clock.ts'
 import { driveRun } from '../drive.ts'
@@ -33,6 +34,7 @@ export async function run(
   const executor = await chooseExecutor(environment, execution.kind)
   const given = secretOptions(options.secret ?? [])
   if (options.name !== undefined) checkRunName(options.name)
+  const labels = runLabels(options.label ?? [])
   const local = await openLocal(environment, true)
   try {
     const manifest = await readManifest(files, local.store, { recursive: options.recursive === true })
@@ -57,7 +59,7 @@ export async function run(
         dag: chosen.dag,
         dagHash: dagHash(chosen.dag),
         parameters,
-        labels: Object.fromEntries(assignments('--label', options.label ?? [])),
+        labels,
         trigger: { kind: 'manual', key: id, by: environment.user },
         workdir: resolve('.'),
       },
@@ -102,7 +104,16 @@ async function refuseTaken(store: Store, name: string): Promise<void> {
 
 /** A run's name is that of its DagRun, so it has the form that Kubernetes asks for. */
 function checkRunName(name: string): void {
-  checkMetadata({ name }, 'DagRun', ({ code, message, fix }) => {
-    throw new CommandError(code, message, fix)
-  })
+  checkMetadata({ name }, 'DagRun', refuse)
+}
+
+function runLabels(texts: readonly string[]): Readonly<Record<string, string>> {
+  const labels = Object.fromEntries(assignments('--label', texts))
+  checkLabels(labels, refuse)
+  return labels
+}
+
+/** @throws {CommandError} Always. */
+function refuse({ code, message, fix }: Pick<Problem, 'code' | 'message' | 'fix'>): void {
+  throw new CommandError(code, message, fix)
 }

@@ -18,6 +18,10 @@ export function eventLines(state: RunState, event: RunEvent, paint: Paint): read
       return []
     case 'attemptStarted':
       return []
+    case 'attemptPending':
+      return [
+        line(mark('waiting', paint), `${event.task} does not start yet: ${event.message ?? event.reason}`),
+      ]
     case 'attemptRunning':
       return [
         line(

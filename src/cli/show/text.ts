@@ -138,22 +138,30 @@ export function ago(ms: number): string {
 
 /** Columns that a plain text takes in a terminal: wide characters take two, marks that join others none. */
 export function textWidth(text: string): number {
-  if (/^[\u0020-\u02ff]*$/.test(text)) return text.length
+  if (/^[\u0020-\u02ff]*$/.test(text) || NARROW.test(text)) return text.length
   let width = 0
-  for (const { segment } of SEGMENTS.segment(text)) width += WIDE.test(segment) ? 2 : 1
+  for (const { segment } of segments(text)) width += WIDE.test(segment) ? 2 : 1
   return width
 }
 
-const SEGMENTS = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** With what we draw ourselves, each of which is one narrow character. */
+const NARROW = /^[\u0020-\u02ff…✔✖⊘↷◼●◌↻⏸◔○→↳▸█░─-╿⠀-⣿]*$/
 const WIDE =
   /\p{Emoji_Presentation}|\ufe0f|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u
+
+let segmenter: Intl.Segmenter | null = null
+/** Made when it is needed only: that takes as long as a whole short command. */
+function segments(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
 
 /** Cuts to a width in terminal columns, saying that it did. */
 export function cut(text: string, width: number): string {
   if (text.length <= width && textWidth(text) <= width) return text
   let kept = ''
   let used = 0
-  for (const { segment } of SEGMENTS.segment(text)) {
+  for (const { segment } of segments(text)) {
     const wide = textWidth(segment)
     if (used + wide > Math.max(0, width - 1)) {
       return `${kept}…`

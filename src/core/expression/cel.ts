@@ -31,7 +31,8 @@ const ECHOES = ['CEL_UNKNOWN_NAME', 'CEL_TYPE']
 const meter: Meter = { left: 0 }
 const own = ownFunctions(meter)
 const renamed = new Set(own.filter(entry => entry.signature.includes('_(')).map(entry => entry.name))
-const environment = createEnvironment()
+/** Made with the first expression: many DAGs have none, and making it takes longer than reading them. */
+let environment: Environment | null = null
 const kept = new Map<string, Checked>()
 
 /** A parsed, type-checked and metered expression. Depends on the masked text and the names only. */
@@ -169,6 +170,7 @@ function check(
   let parsed: ParseResult
   let prepared: ReturnType<typeof prepare>
   try {
+    environment ??= createEnvironment()
     parsed = environment.parse(names.masked)
     prepared = prepare(parsed.ast as unknown as Node, names.masked, names.names, renamed)
   } catch (error) {

@@ -26,6 +26,7 @@ export type RunEvent =
   | { readonly type: 'tasksReused'; readonly at: number; readonly tasks: readonly ReusedTask[] }
   /** Intent: written before the executor is asked. The attempt holds its slots from here until `attemptEnded`. */
   | AttemptStarted
+  | AttemptPending
   | AttemptRunning
   /** The engine decided to stop it; whatever it then ends as, this is why. */
   | AttemptStopping
@@ -100,6 +101,16 @@ export interface AttemptStarted {
   readonly attempt: number
   /** The executor's era, for one whose knowledge ends some time (see the executor's port). */
   readonly era?: string
+}
+
+/** What holds an attempt back that has been started and does not run yet, such as a node that is too small. */
+export interface AttemptPending {
+  readonly type: 'attemptPending'
+  readonly at: number
+  readonly task: string
+  readonly attempt: number
+  readonly reason: ReasonCode
+  readonly message: string | null
 }
 
 export interface AttemptRunning {

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.ts'
 import type {
   ApprovalAnswered,
   AttemptEnded,
+  AttemptPending,
   AttemptRunning,
   AttemptStarted,
   AttemptStopping,
@@ -98,12 +99,21 @@ export function startAttempt(state: RunState, task: TaskState, event: AttemptSta
   })
   task.state = 'starting'
   task.reason = 'STARTING'
+  task.message = null
   state.work.live.add(task.index)
   if (takesSlot(task)) state.work.slots += 1
   if (deadlineAt !== null) {
     state.work.deadlines.push({ at: deadlineAt, kind: 'pendingTimeout', task: task.index, attempt: number })
   }
   touch(state, task.index, number)
+}
+
+export function attemptPends(state: RunState, event: AttemptPending): void {
+  const { task, attempt } = liveAttempt(state, event.task, event.attempt)
+  if (attempt.phase !== 'starting') return
+  task.reason = event.reason
+  task.message = event.message
+  touch(state, task.index, attempt.number)
 }
 
 export function attemptRuns(state: RunState, event: AttemptRunning): void {
@@ -115,6 +125,7 @@ export function attemptRuns(state: RunState, event: AttemptRunning): void {
   attempt.phase = 'running'
   task.state = 'running'
   task.reason = 'RUNNING'
+  task.message = null
   const timeoutMs = timeoutOf(state, task)
   attempt.deadlineAt = timeoutMs === null ? null : event.at + timeoutMs
   if (attempt.deadlineAt !== null) {

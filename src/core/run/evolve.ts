@@ -2,6 +2,7 @@ import type { Dag } from '../dag/dag.ts'
 import type { RunCreated, RunEvent, StopRequested } from './events.ts'
 import {
   answerApproval,
+  attemptPends,
   attemptRuns,
   endAttempt,
   expand,
@@ -57,6 +58,8 @@ export function evolve(state: RunState, event: RunEvent): void {
       return event.tasks.forEach(reused => reuse(state, reused, event.at))
     case 'attemptStarted':
       return startAttempt(state, taskByKey(state, event.task), event)
+    case 'attemptPending':
+      return attemptPends(state, event)
     case 'attemptRunning':
       return attemptRuns(state, event)
     case 'attemptStopping':

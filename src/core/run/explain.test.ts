@@ -8,7 +8,7 @@ import { decide } from './decide.ts'
 import type { OutcomeKind } from './events.ts'
 import { evolve } from './evolve.ts'
 import { explainRun, explainTask } from './explain.ts'
-import { observeEnded, observeRunning } from './observe.ts'
+import { observeEnded, observePending, observeRunning } from './observe.ts'
 import { REASONS, type ReasonCode } from './reasons.ts'
 import { decideStarts, endlessRoom } from './starts.ts'
 import { type RunState, newRunState } from './state.ts'
@@ -20,6 +20,13 @@ const TOLD: Readonly<Partial<Record<ReasonCode, readonly [OutcomeKind, message: 
     KILLED_BY_SIGNAL: ['exitCode', 'ended by SIGKILL', 'a was ended by SIGKILL'],
     OOM_KILLED: ['oomKilled', '', 'a used more memory than its limit'],
     DISRUPTED: ['disrupted', 'node n1 was drained', 'a was ended from outside: node n1 was drained'],
+    EVICTED: ['disrupted', 'low on memory', 'a was evicted by its node: low on memory'],
+    PREEMPTED: ['disrupted', 'by default/big', 'a made way for a pod of higher priority: by default/big'],
+    DRAINED: ['disrupted', 'node n1', 'a was evicted when somebody drained its node: node n1'],
+    POD_DELETED: ['lost', 'exit code 137', 'a lost its pod, which somebody deleted: exit code 137'],
+    NODE_LOST: ['lost', 'n1', 'a was on a node that is gone: n1'],
+    INIT_FAILED: ['exitCode', 'setup exited with 1', 'a did not get past its init containers: setup exited'],
+    POLICY_DENIED: ['configError', 'no hostPath', 'a is not allowed by a policy of the cluster: no hostPath'],
     IMAGE_ERROR: ['imageError', 'no such image', 'a could not get its image: no such image'],
     SECRET_MISSING: ['configError', 'Secret db', 'a needs a Secret that is not there: Secret db'],
     CONFIG_MISSING: ['configError', 'ConfigMap c', 'a needs a ConfigMap that is not there: ConfigMap c'],
@@ -27,10 +34,19 @@ const TOLD: Readonly<Partial<Record<ReasonCode, readonly [OutcomeKind, message: 
     NOT_EXECUTABLE: ['configError', './x.sh', 'a names a file that cannot be executed: ./x.sh'],
     CONFIG_ERROR: ['configError', 'bad mount', 'a could not be set up: bad mount'],
     OUTPUT_INVALID: ['configError', 'line 3', 'a wrote outputs that were not understood: line 3'],
-    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs of more than 4095 bytes'],
+    OUTPUT_TOO_LARGE: ['configError', '', 'a wrote outputs that are too large'],
     LOST: ['lost', 'the machine restarted', 'a has an unknown outcome: the machine restarted'],
     START_ERROR: ['startError', 'no pid', 'a could not be started: no pid'],
   }
+
+/** What an executor says of an attempt that does not start yet. */
+const HELD: readonly ReasonCode[] = [
+  'UNSCHEDULABLE',
+  'VOLUME_PENDING',
+  'IMAGE_PULL',
+  'CONTAINER_CONFIG',
+  'QUOTA_EXCEEDED',
+]
 
 /** Codes that nothing in the core writes, and why they are in the list all the same. */
 const RESERVED: Readonly<Partial<Record<ReasonCode, string>>> = {
@@ -47,7 +63,8 @@ suite('every reason code', () => {
       stories.flatMap(text => [...text.matchAll(/^ {2}([A-Z_]+): /gm)].map(found => found[1])),
     )
     const missing = Object.keys(REASONS).filter(
-      code => !shown.has(code) && !(code in TOLD) && !(code in RESERVED),
+      code =>
+        !shown.has(code) && !(code in TOLD) && !(code in RESERVED) && !HELD.includes(code as ReasonCode),
     )
     assert.deepEqual(missing, [])
     assert.deepEqual(
@@ -69,6 +86,18 @@ suite('every reason code', () => {
       assert.equal(said.code, code)
       assert.ok(said.sentence.startsWith(sentence), said.sentence)
       assert.notEqual(said.next, '')
+    })
+  }
+
+  for (const code of HELD) {
+    test(`${code} says what holds a start back`, () => {
+      const state = started(aDag({ tasks: [aTask({ name: 'a' })] }))
+      for (const event of observePending(state, 'a', 1, 1, { reason: code, message: 'told so' }))
+        evolve(state, event)
+      const said = explainTask(state, 'a', 1, CONTEXT)
+      assert.equal(said.code, code)
+      assert.match(said.sentence, /^a waits for .*: told so$/)
+      assert.equal(explainRun(state, 1, CONTEXT).code, 'RUNNING')
     })
   }
 
@@ -134,6 +163,9 @@ suite('the root of it', () => {
       explainRun(state, 1, CONTEXT).root.map(({ task }) => task),
       ['b', 'a', 'gate'],
     )
+    const why = { reason: 'STARTING', message: 'no node has room' } as const
+    for (const event of observePending(state, 'a', 1, 1, why)) evolve(state, event)
+    assert.equal(explainTask(state, 'a', 1, CONTEXT).sentence, 'a is being started: no node has room')
   })
 })
 

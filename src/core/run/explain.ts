@@ -182,7 +182,7 @@ function textOf(
     case 'STOPPING':
       return { text: stoppingText(asked.state, task) }
     default:
-      return {}
+      return task.state === 'starting' ? { text: task.message } : {}
   }
 }
 
@@ -245,7 +245,7 @@ function stopText(state: RunState): string {
 function holdUps(asked: Asked): readonly TaskState[] {
   const ranked = asked.state.tasks.flatMap(task => {
     if (isSettled(task.state) || task.fan !== null) return []
-    const rank = RANKS.indexOf(codeOf(asked, task))
+    const rank = RANKS.indexOf(task.state === 'starting' ? 'STARTING' : codeOf(asked, task))
     return rank < 0 ? [] : [{ task, rank }]
   })
   return ranked
@@ -274,8 +274,10 @@ function runCode(asked: Asked, root: readonly Cause[]): ReasonCode {
   if (state.phase === 'queued') return 'RUN_QUEUED'
   if (state.paused) return 'RUN_PAUSED'
   if (state.stop !== null && state.openMain > 0) return 'STOPPING'
-  const first = root[0]?.code ?? 'RUNNING'
-  return first === 'STARTING' || first === 'STOPPING' ? 'RUNNING' : first
+  const [first] = root
+  if (first === undefined) return 'RUNNING'
+  const under = ['starting', 'running'].includes(taskByKey(state, first.task).state)
+  return under ? 'RUNNING' : first.code
 }
 
 function runWords(asked: Asked, code: ReasonCode, values: Values, root: readonly Cause[]): string {

@@ -5,7 +5,7 @@ import { outcomeOf } from '../../../test/model/drive.ts'
 import { LIMITS } from '../limits.ts'
 import type { Outcome, StopWhy } from './events.ts'
 import { evolve } from './evolve.ts'
-import { observeEnded, observeRunning } from './observe.ts'
+import { observeEnded, observePending, observeRunning } from './observe.ts'
 import { type RunState, newRunState } from './state.ts'
 
 suite('an attempt that is being stopped', () => {
@@ -52,6 +52,20 @@ suite('an observation', () => {
     evolve(state, event)
     assert.deepEqual(observeRunning(state, 'a', 1, 6, { pid: 8 }), [])
     assert.deepEqual(state.tasks[0]?.attempts[0]?.handle, { pid: 7 })
+  })
+
+  test('what holds a start back is said once for each time it changes, and is over when it runs', () => {
+    const state = running()
+    const why = { reason: 'IMAGE_ERROR', message: 'pulling' } as const
+    const [event] = observePending(state, 'a', 1, 5, why)
+    assert.ok(event)
+    evolve(state, event)
+    assert.deepEqual(observePending(state, 'a', 1, 6, why), [])
+    assert.equal(observePending(state, 'a', 1, 6, { ...why, message: 'still pulling' }).length, 1)
+    assert.equal(state.tasks[0]?.message, 'pulling')
+    for (const runs of observeRunning(state, 'a', 1, 7, null)) evolve(state, runs)
+    assert.deepEqual(observePending(state, 'a', 1, 8, { ...why, message: 'late' }), [])
+    assert.equal(state.tasks[0]?.message, null)
   })
 
   test('keeps a message within its limit', () => {

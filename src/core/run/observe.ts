@@ -1,6 +1,7 @@
 import type { Json } from '../json.ts'
 import { LIMITS } from '../limits.ts'
 import type { Outcome, RunEvent } from './events.ts'
+import type { ReasonCode } from './reasons.ts'
 import { afterEnd } from './retry.ts'
 import { type AttemptState, type RunState, type TaskState, isTerminal, lastAttempt, taskAt } from './state.ts'
 
@@ -19,6 +20,21 @@ export function observeRunning(
   const live = liveAttempt(state, key, attempt)
   if (live === null || live.attempt.runningAt !== null) return []
   return [{ type: 'attemptRunning', at: now, task: key, attempt, handle }]
+}
+
+/** Says what holds a start back, once for each time that it changes. */
+export function observePending(
+  state: RunState,
+  key: string,
+  attempt: number,
+  now: number,
+  why: { readonly reason: ReasonCode; readonly message: string | null },
+): RunEvent[] {
+  const live = liveAttempt(state, key, attempt)
+  if (live?.attempt.phase !== 'starting') return []
+  const { reason, message } = bounded(why)
+  if (live.task.reason === reason && live.task.message === message) return []
+  return [{ type: 'attemptPending', at: now, task: key, attempt, reason, message }]
 }
 
 /** @param endedAt  When it ended, as seen where it ran; null when only the engine's clock is known. */
@@ -73,9 +89,9 @@ function judge(state: RunState, attempt: AttemptState, outcome: Outcome, endedAt
   }
 }
 
-function bounded(outcome: Outcome): Outcome {
-  if (outcome.message === null || outcome.message.length <= LIMITS.messageLengthMax) return outcome
-  return { ...outcome, message: `${outcome.message.slice(0, LIMITS.messageLengthMax - 1)}…` }
+function bounded<T extends { readonly message: string | null }>(said: T): T {
+  if (said.message === null || said.message.length <= LIMITS.messageLengthMax) return said
+  return { ...said, message: `${said.message.slice(0, LIMITS.messageLengthMax - 1)}…` }
 }
 
 function liveAttempt(

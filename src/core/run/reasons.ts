@@ -32,7 +32,21 @@ export const REASONS = {
     'runs at the end of the run',
     'nothing to do: it starts when the other tasks have settled',
   ],
-  STARTING: ['is being started', 'nothing to do'],
+  STARTING: ['is being started: {text}', 'nothing to do'],
+  UNSCHEDULABLE: ['waits for a node: {text}', 'make room, or change resources, nodeSelector or tolerations'],
+  VOLUME_PENDING: [
+    'waits for a volume: {text}',
+    'kubectl describe its claim: is there a class, a node, room?',
+  ],
+  IMAGE_PULL: ['waits for its image: {text}', 'check the image name and imagePullSecrets'],
+  CONTAINER_CONFIG: [
+    'waits for what its container is made of: {text}',
+    'create the Secret or ConfigMap that is named',
+  ],
+  QUOTA_EXCEEDED: [
+    'waits for room in the quota of its namespace: {text}',
+    'wait, or raise the ResourceQuota',
+  ],
   RUNNING: ['is running: {text}', 'kontroler logs -f {id} --task {task}'],
   STOPPING: ['is being stopped: {text}', 'nothing to do: it is killed when its time is up'],
   // succeeded
@@ -57,6 +71,16 @@ export const REASONS = {
     'raise pendingTimeout, or see what holds it back',
   ],
   DISRUPTED: ['was ended from outside: {text}', 'kontroler retry {id}'],
+  EVICTED: ['was evicted by its node: {text}', 'set resources.requests, or give the node more room'],
+  PREEMPTED: ['made way for a pod of higher priority: {text}', 'give it a priorityClassName of its own'],
+  DRAINED: ['was evicted when somebody drained its node: {text}', 'kontroler retry {id}'],
+  POD_DELETED: ['lost its pod, which somebody deleted: {text}', 'find out who, then kontroler retry {id}'],
+  NODE_LOST: ['was on a node that is gone: {text}', 'kontroler retry {id}'],
+  INIT_FAILED: ['did not get past its init containers: {text}', 'kontroler logs {id} --task {task}'],
+  POLICY_DENIED: [
+    'is not allowed by a policy of the cluster: {text}',
+    'change podTemplate, or set podSecurity',
+  ],
   IMAGE_ERROR: ['could not get its image: {text}', 'check the image name and the registry'],
   SECRET_MISSING: [
     'needs a Secret that is not there: {text}',
@@ -74,7 +98,7 @@ export const REASONS = {
   CONFIG_ERROR: ['could not be set up: {text}', 'correct the task'],
   OUTPUT_INVALID: ['wrote outputs that were not understood: {text}', 'write lines of the form name=value'],
   OUTPUT_TOO_LARGE: [
-    'wrote outputs of more than 4095 bytes',
+    'wrote outputs that are too large: {text}',
     'pass large data through the workspace or a store',
   ],
   LOST: ['has an unknown outcome: {text}', 'kontroler retry {id}'],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AttemptRef, AttemptSpec, Observation } from '../../ports/executor.ts'
+import type { AttemptRef, AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
 import type { EngineProbe } from '../../ports/notices.ts'
 import { EngineRefused, EngineUnreachable } from './client.ts'
 import type { ContainerEngine, ContainerState } from './container-engine.ts'
@@ -19,6 +19,8 @@ export interface AttemptHost {
   readonly clock: Clock
   readonly probe: EngineProbe
   readonly me: Omit<ClaimOwner, 'nonce'>
+  /** Why this attempt may have run although nothing is known of it here; null when it has not. */
+  mayHaveRun(intended: Intended): string | null
   report(observation: Observation): void
   /** Makes the attempt's container, or finds it; an outcome says why that cannot be. Pulls the image when need be. */
   create(spec: AttemptSpec, folder: string, signal: AbortSignal): Promise<ContainerState | Outcome>
@@ -43,6 +45,8 @@ export class Attempt {
   readonly #folder: string
   /** What to start when it turns out that nobody has; forgotten as soon as it is not needed, since it holds secrets. */
   #spec: AttemptSpec | null = null
+  /** Why it may have run elsewhere: then it is neither started nor said to be stopped before it was. */
+  #mayHaveRun: string | null = null
   #stop: Stopping | null = null
   #saidRunning = false
   #engineWasAway = false
@@ -62,6 +66,7 @@ export class Attempt {
 
   start(spec: AttemptSpec): void {
     this.#spec = spec
+    this.#mayHaveRun ??= this.#host.mayHaveRun(spec)
     this.#saidRunning = false
     this.#lookSoon()
   }
@@ -71,7 +76,8 @@ export class Attempt {
     this.#lookSoon()
   }
 
-  stop(graceMs: number): void {
+  stop(intended: Intended, graceMs: number): void {
+    this.#mayHaveRun ??= this.#host.mayHaveRun(intended)
     this.#stop ??= new Stopping(this.#host.engine, this.#folder, this.#host.clock)
     this.#stop.grace(graceMs, () => this.#look())
     this.#creating?.abort()
@@ -150,6 +156,9 @@ export class Attempt {
   }
 
   async #notClaimed(): Promise<void> {
+    const elsewhere = this.#mayHaveRun
+    const decided = this.#stop !== null || this.#spec !== null
+    if (elsewhere !== null && decided) return void (await this.#settle(lost(elsewhere)))
     if (this.#stop !== null) return void (await this.#settle(neverStarted))
     if (this.#spec === null) return
     const spec = this.#spec

@@ -5,9 +5,18 @@ import { attemptPath, workspacePath } from '../../core/run/attempt-path.ts'
 import type { ContainerWork } from '../../core/dag/dag.ts'
 import type { Outcome } from '../../core/run/events.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AttemptRef, AttemptSpec, Executor, Observation, Observe } from '../../ports/executor.ts'
+import type {
+  AttemptRef,
+  AttemptSpec,
+  Executor,
+  Intended,
+  Observation,
+  Observe,
+} from '../../ports/executor.ts'
 import type { EngineProbe } from '../../ports/notices.ts'
+import { eraOf, mayHaveRun } from '../era.ts'
 import { codeOf } from '../error-code.ts'
+import { stateIdentity } from '../state-identity.ts'
 import { Attempt, type AttemptHost } from './attempt.ts'
 import type { EngineUnreachable } from './client.ts'
 import type { ContainerEngine, ContainerState } from './container-engine.ts'
@@ -15,7 +24,7 @@ import { imageName } from './body.ts'
 import { ContainerMaker } from './create.ts'
 import { removeFolder } from './remove-folder.ts'
 import { ignoredOf } from './ignored.ts'
-import { refOfLabels, runLabels, stateIdentity, stateLabels } from './names.ts'
+import { refOfLabels, runLabels, stateLabels } from './names.ts'
 import { engineLogFile } from './place.ts'
 import type { ClaimOwner } from './record.ts'
 import { readEnd, readRecord } from './record.ts'
@@ -52,6 +61,7 @@ const UNCLAIMED_MS_MAX = 60 * 60 * 1000
 
 class ContainerExecutor implements Executor {
   readonly name = 'container'
+  readonly era: string
   readonly #options: ContainerExecutorOptions
   readonly #stateDir: string
   readonly #state: string
@@ -69,6 +79,7 @@ class ContainerExecutor implements Executor {
     this.#options = options
     this.#stateDir = realpathSync(options.stateDir)
     this.#state = stateIdentity(this.#stateDir)
+    this.era = eraOf('container', this.#state, options.me.bootId)
     this.#clock = options.clock ?? machineClock
     this.#maker = new ContainerMaker({
       engine: options.engine,
@@ -96,8 +107,8 @@ class ContainerExecutor implements Executor {
     return true
   }
 
-  stop(ref: AttemptRef, graceMs: number): void {
-    this.#attempt(ref).stop(graceMs)
+  stop(intended: Intended, graceMs: number): void {
+    this.#attempt(intended).stop(intended, graceMs)
   }
 
   /** The container goes, record and end stay until the run is removed: they hold back whoever comes late. */
@@ -145,6 +156,7 @@ class ContainerExecutor implements Executor {
       clock: this.#clock,
       probe,
       me,
+      mayHaveRun: ({ era }) => mayHaveRun(era, this.era),
       report: observation => this.#report(folder, observation),
       create: (spec, place, signal): Promise<ContainerState | Outcome> =>
         this.#maker.create(spec, place, signal),

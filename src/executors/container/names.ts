@@ -1,8 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
 import type { AttemptRef } from '../../ports/executor.ts'
-import { codeOf } from '../error-code.ts'
 
 /** Docker allows more, but a name is also the container's host name in some set-ups. */
 const NAME_LENGTH_MAX = 63
@@ -52,29 +49,4 @@ export function refOfLabels(state: string, labels: Readonly<Record<string, strin
   if (owner !== state || run === undefined || task === undefined) return null
   const number = Number(attempt)
   return Number.isSafeInteger(number) && number > 0 ? { run, task, attempt: number } : null
-}
-
-/**
- * Names a state directory for ever, wherever it is moved: containers of another one are never touched. Made once;
- * of two processes that make it at the same time both read the one that was there first.
- */
-export function stateIdentity(stateDir: string): string {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-  const file = join(stateDir, 'state-id')
-  const draft = `${file}.${randomUUID()}`
-  for (;;) {
-    try {
-      return readFileSync(file, 'utf8').trim()
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
-    }
-    writeFileSync(draft, `${randomUUID()}\n`, { mode: 0o600 })
-    try {
-      linkSync(draft, file)
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-    } finally {
-      rmSync(draft, { force: true })
-    }
-  }
 }

@@ -19,6 +19,8 @@ export interface AttemptOptions {
   readonly place: Place
   readonly launchers: Launchers
   readonly clock: Clock
+  /** Why this attempt may have run although nothing is known of it here; null when it has not. */
+  readonly mayHaveRun: (intended: Intended) => string | null
   readonly report: (observation: Observation) => void
 }
 
@@ -71,8 +73,8 @@ export class Attempt {
   /** What to start when it turns out that nobody has; forgotten as soon as it is not needed, since it holds secrets. */
   #spec: AttemptSpec | null = null
   #outputs: readonly string[] | null = null
-  /** Of an attempt that was meant to start under an earlier boot nothing more may be known. */
-  #ofEarlierBoot = false
+  /** Why it may have run although nothing is known of it here. */
+  #mayHaveRun: string | null = null
   /** Who runs it, as long as this executor waits for its word. */
   #launcher: Launcher | null = null
   #exit: { readonly pid: number; readonly code: number | null } | null = null
@@ -112,7 +114,8 @@ export class Attempt {
   }
 
   /** Each call has a timer of its own, so the shortest grace time counts, and a clock that jumps changes nothing. */
-  stop(graceMs: number): void {
+  stop(intended: Intended, graceMs: number): void {
+    this.#intended(intended)
     this.#stop ??= { asked: false, late: false, rounds: 0 }
     const delay = Math.min(Math.max(0, graceMs), DELAY_MS_MAX)
     const late = (): void => {
@@ -129,8 +132,8 @@ export class Attempt {
     this.#launcher?.letGo()
   }
 
-  #intended({ era }: Intended): void {
-    this.#ofEarlierBoot = era !== undefined && era !== this.#options.place.boot
+  #intended(intended: Intended): void {
+    this.#mayHaveRun ??= this.#options.mayHaveRun(intended)
   }
 
   #quiet(): void {
@@ -191,10 +194,9 @@ export class Attempt {
 
   #notClaimed(): void {
     if (this.#verdict !== null) return this.#settle(this.#verdict)
+    if (this.#mayHaveRun !== null) return this.#settle(lost(this.#mayHaveRun))
     if (this.#stop !== null) return this.#settle(neverStarted)
     if (this.#launcher !== null) return this.#lookIn(SOON_MS)
-    if (this.#ofEarlierBoot)
-      return this.#settle(lost('the machine was restarted just after it was to be started'))
     if (this.#exit !== null && !this.#cleared(false)) {
       // It ran, and has removed its claim.
       this.#spec = null
@@ -232,7 +234,7 @@ export class Attempt {
     const left = this.#launcher === null ? descendants(folder, null) : []
     const abandoned = this.#launcher === null && left.length === 0
     this.#blankLooks = abandoned ? this.#blankLooks + 1 : 0
-    if (abandoned && this.#ofEarlierBoot)
+    if (abandoned && this.#mayHaveRun !== null)
       return this.#end(lost('the machine was restarted while it was being started'), clock.now())
     if (this.#blankLooks > BLANK_LOOKS_MAX)
       return this.#end(startError('its launcher ended before the task began'), clock.now())
@@ -247,7 +249,7 @@ export class Attempt {
     this.#running(record)
     if (this.#isUnderWay(record)) return this.#alive(record)
     // The end may have been written between the first reading and the death.
-    const latest = readRecord(folder)
+    const latest = record.end === null ? readRecord(folder) : record
     const end = latest.kind === 'claimed' ? latest.end : null
     const stopped = this.#stop !== null && stopNotes(folder) !== ''
     if ((end === null || stopped) && !this.#cleared(end !== null)) return this.#lookIn(SOON_MS)
@@ -351,7 +353,8 @@ export class Attempt {
     const now = this.#options.clock.now()
     if (this.#record?.kind === 'none') {
       // It has not begun, and that could not be written down; a launcher could not write its claim either.
-      const first = this.#verdict ?? (this.#stop === null ? startError(why) : neverStarted)
+      const unbegun = this.#stop === null ? startError(why) : neverStarted
+      const first = this.#verdict ?? (this.#mayHaveRun === null ? unbegun : lost(this.#mayHaveRun))
       if (this.#verdict !== null) return this.#end(first, now)
       this.#verdict = first
       return this.#lookIn(SOON_MS)

@@ -10,6 +10,8 @@ import { attempt, logHolds, logText, Watched } from '../../../test/contracts/exe
 import type { ProcessPlace } from '../../../test/contracts/process-place.ts'
 import { processPlace } from '../../../test/contracts/process-place.ts'
 import type { AttemptSpec } from '../../ports/executor.ts'
+import { eraOf } from '../era.ts'
+import { stateIdentity } from '../state-identity.ts'
 import { bootId } from './processes.ts'
 import { readRecord } from './record.ts'
 
@@ -151,11 +153,13 @@ for (const [says, files, reason, ran] of remains) {
 
 rule('meant to start under an earlier boot, and nothing is known: it may have begun', async place => {
   for (const record of [null, '', 'claim ea37']) {
-    const spec = { ...attempt(place, { sh: 'echo ran' }), era: 'earlier' }
+    const era = eraOf('process', stateIdentity(place.stateDir), '00000000-0000-0000-0000-000000000000')
+    const spec = { ...attempt(place, { sh: 'echo ran' }), era }
     mkdirSync(place.folder(spec), { recursive: true })
     if (record !== null) writeFileSync(join(place.folder(spec), 'record'), record)
     const outcome = await new Watched(place).run(spec)
     assert.equal(outcome.kind, 'lost')
+    assert.match(outcome.message ?? '', /machine was restarted/)
     assert.equal(await logText(place, spec), '')
     assert.equal((await new Watched(place).run(spec)).kind, 'lost')
   }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,11 +14,14 @@ import type {
   Observation,
   Observe,
 } from '../../ports/executor.ts'
+import { eraOf, mayHaveRun } from '../era.ts'
+import { stateIdentity } from '../state-identity.ts'
 import { Attempt } from './attempt.ts'
-import { Launchers } from './launchers.ts'
+import { launcherPlace, Launchers } from './launchers.ts'
 import { ignoredOf } from './ignored.ts'
 import type { Place } from './launch.ts'
-import { bootId, descendants, signal } from './processes.ts'
+import type { Moment } from './processes.ts'
+import { descendants, momentNow, numberBefore, signal } from './processes.ts'
 import { codeOf, readRecord } from './record.ts'
 
 export interface ProcessExecutorOptions {
@@ -29,6 +32,8 @@ export interface ProcessExecutorOptions {
   readonly clock?: Clock
   /** The POSIX shell that runs the launcher. Default `/bin/sh`. */
   readonly shell?: readonly string[]
+  /** Some of this process that were opened before; the executor closes them. */
+  readonly launchers?: Launchers
 }
 
 /**
@@ -52,19 +57,16 @@ class ProcessExecutor implements Executor {
   readonly #clock: Clock
   /** Attempts that are looked after; an ended one is not, as its folder tells. */
   readonly #attempts = new Map<string, Attempt>()
+  /** When runs began of which nobody else has started anything; null for others. What they left running is younger. */
+  readonly #began = new Map<string, Moment | null>()
   readonly #pending = new Set<Promise<void>>()
   #closed = false
 
   constructor(options: ProcessExecutorOptions) {
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
-    this.#place = {
-      state: realpathSync(options.stateDir),
-      boot: bootId(),
-      shell: options.shell ?? ['/bin/sh'],
-      umask: process.umask().toString(8).padStart(4, '0'),
-    }
-    this.era = this.#place.boot
-    this.#launchers = new Launchers(this.#place)
+    this.#place = { state: realpathSync(options.stateDir), ...launcherPlace(options.shell) }
+    this.era = eraOf('process', stateIdentity(this.#place.state), this.#place.boot)
+    this.#launchers = options.launchers ?? new Launchers(this.#place)
     this.#observe = options.observe
     this.#clock = options.clock ?? machineClock
   }
@@ -74,17 +76,22 @@ class ProcessExecutor implements Executor {
   }
 
   start(spec: AttemptSpec): void {
+    if (process.platform === 'linux' && !this.#began.has(spec.run)) {
+      const folder = join(this.#place.state, runPath(spec.run))
+      this.#began.set(spec.run, existsSync(folder) ? null : momentNow())
+    }
     this.#attempt(spec).start(spec)
   }
 
   async adopt(ref: Intended): Promise<boolean> {
+    this.#began.set(ref.run, null)
     if (readRecord(this.#folder(ref)).kind === 'none') return false
     this.#attempt(ref).adopt(ref)
     return true
   }
 
-  stop(ref: AttemptRef, graceMs: number): void {
-    this.#attempt(ref).stop(graceMs)
+  stop(intended: Intended, graceMs: number): void {
+    this.#attempt(intended).stop(intended, graceMs)
   }
 
   /** The record stays as a tombstone until the run is removed: it is what holds back a launcher that comes late. */
@@ -98,8 +105,10 @@ class ProcessExecutor implements Executor {
 
   async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
     const folder = join(this.#place.state, runPath(run))
+    const began = this.#began.get(run) ?? null
+    this.#began.delete(run)
     for (let round = 0; round < END_ROUNDS_MAX; round += 1) {
-      const left = descendants(folder, null)
+      const left = descendants(folder, null, began === null ? null : numberBefore(began))
       if (left.length === 0) break
       for (const { pid } of left) signal(pid, 'SIGKILL')
       await new Promise<void>(resolve => this.#clock.after(END_ROUND_MS, resolve))
@@ -125,6 +134,7 @@ class ProcessExecutor implements Executor {
       place: this.#place,
       launchers: this.#launchers,
       clock: this.#clock,
+      mayHaveRun: ({ era }) => mayHaveRun(era, this.era),
       report: observation => this.#report(folder, observation),
     })
     this.#attempts.set(folder, attempt)

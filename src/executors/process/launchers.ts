@@ -6,7 +6,16 @@ import type { Readable, Writable } from 'node:stream'
 import type { Launch, Launcher, Over, Place } from './launch.ts'
 import { ENV_COMMAND, LAUNCHER } from './launch.ts'
 import { inherited } from './environment.ts'
-import { lastCreated, NUMBER_MAX, pids, processesCreated, sessionOf } from './processes.ts'
+import { bootId, lastCreated, NUMBER_MAX, pids, processesCreated, sessionOf } from './processes.ts'
+
+/** What launchers need to know, which does not depend on the state directory. */
+export type LauncherPlace = Omit<Place, 'state'>
+
+export const launcherPlace = (shell: readonly string[] = ['/bin/sh']): LauncherPlace => ({
+  boot: bootId(),
+  shell,
+  umask: process.umask().toString(8).padStart(4, '0'),
+})
 
 /** Launchers that have nothing to do and are kept for the next attempt. */
 const IDLE_MAX = 16
@@ -27,14 +36,20 @@ const COMMAND_LENGTH_MAX = 16_384
  * its own.
  */
 export class Launchers {
-  readonly #place: Place
+  readonly #place: LauncherPlace
   /** What every launcher begins with; the rest of a task's environment comes with its command. */
   readonly #base = inherited(process.env)
   readonly #idle: Worker[] = []
   readonly #busy = new Set<Worker>()
 
-  constructor(place: Place) {
+  constructor(place: LauncherPlace) {
     this.#place = place
+  }
+
+  /** Starts one that waits for its first attempt: an engine that is still small does so faster, beside other work. */
+  warm(): void {
+    const worker = process.platform === 'linux' ? this.#open() : null
+    if (worker !== null) this.#idle.push(worker)
   }
 
   /** Hands an attempt to a launcher; null when it has to have one of its own. */

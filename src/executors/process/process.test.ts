@@ -339,7 +339,7 @@ rule('no key of a task or id of a run leads out of the state directory', async p
     assert.equal(await logText(place, spec), `${key}/${key}/1`)
     assert.ok(place.folder(spec).startsWith(`${place.stateDir}/runs/`))
   }
-  assert.deepEqual(readdirSync(place.stateDir), ['runs'])
+  assert.deepEqual(readdirSync(place.stateDir), ['runs', 'state-id'])
 })
 
 rule('600 short tasks leave no open file and no process behind', async place => {

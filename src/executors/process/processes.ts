@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import type { Claim } from './record.ts'
 import { startTicks } from './record.ts'
 
@@ -38,10 +38,16 @@ export function processStart(pid: number): string {
   return spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? ''
 }
 
+/** Kept open, as it is read twice for every task: what it says is made anew at each reading. */
+let loadavg: number | null = null
+const line = Buffer.alloc(128)
+
 /** The number of the process or thread that was created last; 0 when that cannot be known. Linux only. */
 export function lastCreated(): number {
   try {
-    return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[4] ?? 0)
+    loadavg ??= openSync('/proc/loadavg', 'r')
+    const length = readSync(loadavg, line, 0, line.length, 0)
+    return Number(line.toString('latin1', 0, length).split(' ')[4] ?? 0)
   } catch {
     return 0
   }
@@ -50,6 +56,22 @@ export function lastCreated(): number {
 /** How many processes and threads this machine has created since it was started; Linux only. */
 export function processesCreated(): number {
   return Number(/^processes (\d+)$/mu.exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? Number.NaN)
+}
+
+/** A moment in the life of a machine, told by its processes. Linux only. */
+export interface Moment {
+  /** The number of the process created last. */
+  readonly last: number
+  /** How many had been created. */
+  readonly created: number
+}
+
+export const momentNow = (): Moment => ({ last: lastCreated(), created: processesCreated() })
+
+/** The number above which all are that were created since; null when numbers may have gone all the way round. */
+export function numberBefore({ last, created }: Moment): number | null {
+  const round = last === 0 || lastCreated() < last || !(processesCreated() - created < NUMBER_MAX / 2)
+  return round ? null : last
 }
 
 /** The session of a process; null when it has gone. */
@@ -89,10 +111,11 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
  *
  * @param folder    The attempt's or the run's folder.
  * @param launcher  Its pid, when it is known to be alive; null otherwise, since the number may be another's by now.
+ * @param above     Only processes with numbers above this one are looked at, when all others are known to be older.
  */
-export function descendants(folder: string, launcher: number | null): Process[] {
+export function descendants(folder: string, launcher: number | null, above: number | null = null): Process[] {
   const mark = `KONTROLER_OUTPUT=${folder}/`
-  const all = processes()
+  const all = processes(above ?? 0)
   const found = new Set<number>()
   for (const { pid, group, session } of all) {
     const inside = launcher !== null && (group === launcher || session === launcher)
@@ -106,8 +129,8 @@ export function descendants(folder: string, launcher: number | null): Process[] 
 }
 
 /** Zombies are left out: they have ended, and only their parent can make them go. */
-function processes(): Process[] {
-  return LINUX ? processesOfProc() : processesOfPs()
+function processes(above: number): Process[] {
+  return LINUX ? processesOfProc(above) : processesOfPs()
 }
 
 /** Numbers of all processes that can be seen; Linux only. */
@@ -115,9 +138,10 @@ export function pids(): number[] {
   return readdirSync('/proc').map(Number).filter(Number.isInteger)
 }
 
-function processesOfProc(): Process[] {
+function processesOfProc(above: number): Process[] {
   const all: Process[] = []
   for (const pid of pids()) {
+    if (pid <= above) continue
     const stat = readProc(pid, 'stat')
     if (stat === null) continue
     const [state = '', parent, group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

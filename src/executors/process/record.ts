@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Outcome } from '../../core/run/events.ts'
 import { codeOf } from '../error-code.ts'
@@ -36,6 +36,8 @@ export const recordFile = (folder: string): string => join(folder, 'record')
 
 /** Reads what is known of an attempt. A torn last line counts as not written. */
 export function readRecord(folder: string): AttemptRecord {
+  // Asked first: an exception takes longer, and every attempt is looked at before it is claimed.
+  if (lstatSync(recordFile(folder), { throwIfNoEntry: false }) === undefined) return { kind: 'none' }
   let file: number
   try {
     file = openSync(recordFile(folder), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)

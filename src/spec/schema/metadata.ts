@@ -1,9 +1,6 @@
 import * as z from 'zod'
+import { API_VERSION } from '../api-version.ts'
 import { text, textMap } from './shapes.ts'
-
-/** The one API group and version of the documents. */
-export const API_VERSION = 'kontroler.greedykomodo/v1alpha1'
-export const API_GROUP = 'kontroler.greedykomodo'
 
 /** Metadata as every Kubernetes object has it; what the API server adds is let through. */
 export const metadata = z

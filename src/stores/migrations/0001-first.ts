@@ -13,6 +13,10 @@ export const first: Migration = {
       ...postgresGuards(),
     ],
   },
+  checksums: {
+    sqlite: 'b58a62d162da81480ab4b0b9d58cc51696e5a5d3a2d081f52d2da6fce11fb7b4',
+    postgres: '3d155fef7f33d529b02267d57f696c39c2ecb332818cfd37599b187c01833928',
+  },
 }
 
 /**

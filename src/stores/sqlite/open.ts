@@ -41,6 +41,17 @@ const CHECK_BYTES_MAX = 32 * 1024 * 1024
 /** A write-ahead log that one huge transaction made large is cut back to this. */
 const WAL_BYTES_KEPT = 16 * 1024 * 1024
 const CACHE_KIB = 16 * 1024
+const SETTINGS = [
+  'synchronous = FULL',
+  'foreign_keys = ON',
+  'trusted_schema = OFF',
+  'cell_size_check = ON',
+  'temp_store = MEMORY',
+  `cache_size = -${CACHE_KIB}`,
+  `journal_size_limit = ${WAL_BYTES_KEPT}`,
+]
+  .map(setting => `PRAGMA ${setting};`)
+  .join('')
 /** Tables small enough to be checked at every start, however large the file is. */
 const SMALL_TABLES = ['schema_step', 'dag', 'dag_version', 'engine', 'schedule', 'counter', 'removed_run']
 
@@ -160,16 +171,7 @@ async function connect(path: string, busyMs: number, opened: SqliteConnection[])
       `${path} lies on a filesystem without shared memory for a write-ahead log. ` +
         'Choose a local directory with --state.',
     )
-  for (const pragma of [
-    'synchronous = FULL',
-    'foreign_keys = ON',
-    'trusted_schema = OFF',
-    'cell_size_check = ON',
-    'temp_store = MEMORY',
-    `cache_size = -${CACHE_KIB}`,
-    `journal_size_limit = ${WAL_BYTES_KEPT}`,
-  ])
-    await connection.waiting(() => connection.values(`PRAGMA ${pragma}`))
+  await connection.waiting(() => connection.run(SETTINGS))
   return connection
 }
 

@@ -9,8 +9,9 @@ import {
   type ContainerExecutorOptions,
   createContainerExecutor,
 } from '../../../src/executors/container/executor.ts'
-import { stateIdentity, stateLabels } from '../../../src/executors/container/names.ts'
+import { stateLabels } from '../../../src/executors/container/names.ts'
 import { bootId, isAlive, processStart } from '../../../src/executors/process/processes.ts'
+import { stateIdentity } from '../../../src/executors/state-identity.ts'
 import type { AttemptRef, Executor } from '../../../src/ports/executor.ts'
 import type { ExecutorHarness } from '../executor-harness.ts'
 import { IMAGE } from './daemon.ts'

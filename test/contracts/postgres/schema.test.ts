@@ -43,7 +43,8 @@ file.test(
     const url = await opened(server)
     const [first] = MIGRATIONS
     assert.ok(first !== undefined)
-    const edited = { ...first, sql: { ...first.sql, postgres: [...first.sql.postgres, ...EXTRA] } }
+    const { number, name, sql } = first
+    const edited = { number, name, sql: { ...sql, postgres: [...sql.postgres, ...EXTRA] } }
     await refused('SCHEMA_CHANGED', openPostgresStore(url, { migrations: [edited] }))
     await (await openPostgresStore(url, { migrations: [...MIGRATIONS, extra] })).close()
     const before = await tablesOf(server, url)

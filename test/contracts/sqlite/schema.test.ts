@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Kysely } from 'kysely'
 import type { Store } from '../../../src/ports/store.ts'
 import { sqliteSql } from '../../../src/stores/dialect.ts'
-import { migrate, MIGRATIONS } from '../../../src/stores/migrate.ts'
+import { checksumOf, migrate, MIGRATIONS } from '../../../src/stores/migrate.ts'
 import type { Migration } from '../../../src/stores/migration.ts'
 import { runsQuery } from '../../../src/stores/run-pages.ts'
 import { SqliteConnection, sqliteDialect } from '../../../src/stores/sqlite/driver.ts'
@@ -39,6 +39,12 @@ test('steps are numbered from 1 without a gap', () =>
     MIGRATIONS.map((_, index) => index + 1),
   ))
 
+test('a checksum that is known beforehand is that of the statements', () => {
+  for (const step of MIGRATIONS)
+    for (const dialect of ['sqlite', 'postgres'] as const)
+      assert.equal(step.checksums?.[dialect], checksumOf(step, dialect))
+})
+
 test('SCHEMA_TOO_NEW: an older program refuses a newer database and changes nothing', () =>
   inFolder(async folder => {
     const file = join(folder, 'k.db')
@@ -54,7 +60,8 @@ test('SCHEMA_CHANGED: a step that was edited after it was applied is refused', (
     const [first] = MIGRATIONS
     assert.ok(first !== undefined)
     const edited = {
-      ...first,
+      number: first.number,
+      name: first.name,
       sql: { ...first.sql, sqlite: [...first.sql.sqlite, 'CREATE TABLE more (a TEXT)'] },
     }
     await refused('SCHEMA_CHANGED', openSqliteStore(file, { migrations: [edited] }))

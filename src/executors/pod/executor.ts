@@ -1,0 +1,246 @@
+import type { ContainerWork } from '../../core/dag/dag.ts'
+import type { Client } from '../../kubernetes/client.ts'
+import type { Remembered } from '../../kubernetes/known.ts'
+import type { ApiProblem } from '../../kubernetes/problem.ts'
+import { type Reflector, startReflector } from '../../kubernetes/reflector.ts'
+import { PODS } from '../../kubernetes/resource.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type {
+  AttemptRef,
+  AttemptSpec,
+  Executor,
+  Intended,
+  Observation,
+  Observe,
+} from '../../ports/executor.ts'
+import { mayBeSentAgain, PodAttempt } from './attempt.ts'
+import { Cluster, placeOf } from './cluster.ts'
+import type { PodLogs } from './cluster-logs.ts'
+import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
+import { ignoredOf } from './ignored.ts'
+import { installationSelector, refOfPod } from './names.ts'
+import type { Pod } from './pod.ts'
+import { type Kept, keptOf, Sweeper } from './sweeper.ts'
+
+export interface PodExecutorOptions {
+  readonly client: Client
+  /** Which installation this is: pods of others are never looked at. */
+  readonly installation: string
+  /** Where tasks run; null for every namespace. */
+  readonly namespaces: readonly string[] | null
+  readonly observe: Observe
+  readonly clock: Clock
+  readonly logs: PodLogs
+  /** Fences (eras) of attempts that have not ended, as the database says; null when it cannot be told now. */
+  readonly erasInUse: () => Promise<ReadonlySet<string> | null>
+  /** Whether the database holds this attempt, and how it stands there. */
+  readonly standing: (ref: AttemptRef) => Promise<'live' | 'ended' | 'unknown'>
+  readonly fences?: Partial<FenceLimits>
+  /** Time between TERM and KILL that pods are given, in milliseconds. */
+  readonly stopGraceMs: number
+  readonly trouble?: (code: string, message: string, run: string | null) => void
+}
+
+/**
+ * Runs attempts as pods, each started at most once by way of a shared fence (`docs/adr/0011-pod-start.md`). Resolves
+ * when it has seen what is there.
+ *
+ * @throws {ApiProblem} The cluster refuses what is asked for, so that nothing here could work.
+ */
+export async function openPodExecutor(options: PodExecutorOptions): Promise<Executor> {
+  const executor = new PodExecutor(options)
+  await executor.open()
+  return executor
+}
+
+class PodExecutor implements Executor {
+  readonly name = 'pod'
+  readonly byReference = true
+  readonly #options: PodExecutorOptions
+  readonly #fences: Fences
+  readonly #cluster: Cluster
+  readonly #attempts = new Map<string, PodAttempt>()
+  readonly #reflectors: Reflector<Kept>[]
+  #sweeper: Sweeper | null = null
+  #awaySince: number | null = null
+  #closed = false
+
+  constructor(options: PodExecutorOptions) {
+    const { client, installation, clock, namespaces, erasInUse } = options
+    this.#options = options
+    this.#fences = new Fences({
+      client,
+      installation,
+      clock,
+      namespaces,
+      limits: { ...FENCE_LIMITS, ...options.fences },
+      inUse: erasInUse,
+      isBusy: fence => this.#isBusy(fence),
+      ofPods: () => this.#sweeper?.fences() ?? new Map(),
+      trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
+    })
+    this.#cluster = new Cluster({
+      client,
+      clock,
+      installation,
+      fences: this.#fences,
+      stopGraceMs: options.stopGraceMs,
+    })
+    this.#reflectors = []
+  }
+
+  get era(): string {
+    return this.#fences.current
+  }
+
+  async open(): Promise<void> {
+    await this.#fences.open()
+    const { client, clock, installation, namespaces } = this.#options
+    for (const namespace of namespaces ?? [undefined])
+      this.#reflectors.push(
+        startReflector<Kept>({
+          client,
+          resource: PODS,
+          ...(namespace === undefined ? {} : { namespace }),
+          labelSelector: installationSelector(installation),
+          keep: pod => keptOf(pod, installation, clock.now()),
+          listener: {
+            changed: pod => this.#seen(pod as Pod),
+            deleted: (last, pod) => this.#deleted(last, pod as Pod | null),
+            trouble: error => this.#options.trouble?.('CLUSTER_TROUBLE', String(error), null),
+          },
+        }),
+      )
+    await Promise.all(this.#reflectors.map(({ synced }) => synced))
+    this.#sweeper = new Sweeper({
+      clock,
+      logs: this.#options.logs,
+      reflectors: this.#reflectors,
+      isMine: ref => this.#attempts.has(keyOf(ref)),
+      standing: this.#options.standing,
+      remove: pod => this.#cluster.remove(pod),
+      trouble: (code, message, run) => this.#options.trouble?.(code, message, run),
+    })
+  }
+
+  ignores(work: ContainerWork): readonly string[] {
+    return ignoredOf(work)
+  }
+
+  start(spec: AttemptSpec): void {
+    this.#attempt(spec).start(spec)
+  }
+
+  async adopt(ref: Intended): Promise<boolean> {
+    const known = this.#attempts.get(keyOf(ref))
+    if (known !== undefined) {
+      known.adopt(null)
+      return true
+    }
+    // The watch may lag behind an engine that has just died: only the server knows.
+    const pod = await this.#cluster.find(ref)
+    if (pod === null && mayBeSentAgain(ref, this.#options.clock.now())) return false
+    this.#attempt(ref).adopt(pod)
+    return true
+  }
+
+  stop(ref: Intended, graceMs: number): void {
+    this.#attempt(ref).stop(graceMs)
+  }
+
+  /** The pod stays as a tombstone until its fence is closed; that waits for its log, too. */
+  release(ref: AttemptRef): void {
+    const attempt = this.#attempts.get(keyOf(ref))
+    if (attempt === undefined) return
+    this.#attempts.delete(keyOf(ref))
+    void attempt.close()
+  }
+
+  async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
+    if (options.removeWorkspace)
+      await this.#cluster.removeWorkspace(run, this.#options.namespaces ?? [undefined])
+    this.#cluster.forget(run)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#reflectors.map(reflector => reflector.stop()))
+    await this.#fences.close()
+    const busy = [...this.#attempts.values()].map(attempt => attempt.close())
+    this.#attempts.clear()
+    await Promise.all(busy)
+    await this.#sweeper?.close()
+  }
+
+  #attempt(ref: Intended): PodAttempt {
+    if (this.#closed) throw new Error('the pod executor is closed')
+    const key = keyOf(ref)
+    const known = this.#attempts.get(key)
+    if (known !== undefined) return known
+    const attempt = new PodAttempt(
+      {
+        cluster: this.#cluster,
+        clock: this.#options.clock,
+        report: observation => this.#report(observation),
+        logs: (of, pod, running) => this.#takeLogs(of.ref, pod, running),
+        trouble: (message, run) => this.#options.trouble?.('CLUSTER_TROUBLE', message, run),
+        reached: problem => this.#reached(problem),
+      },
+      ref,
+    )
+    this.#attempts.set(key, attempt)
+    return attempt
+  }
+
+  #report(observation: Observation): void {
+    if (!this.#closed) this.#options.observe(observation)
+  }
+
+  #seen(pod: Pod): void {
+    const ref = refOfPod(pod, this.#options.installation)
+    if (ref !== null) this.#attempts.get(keyOf(ref))?.seen(pod)
+  }
+
+  #deleted(last: Remembered<Kept>, pod: Pod | null): void {
+    this.#sweeper?.forget(last.uid)
+    const { ref } = last.kept
+    if (ref === null) return
+    const attempt = this.#attempts.get(keyOf(ref))
+    if (pod === null) attempt?.vanished(last.uid)
+    else attempt?.removed(pod)
+  }
+
+  #takeLogs(ref: AttemptRef, pod: Pod, running: boolean): void {
+    const place = placeOf(pod)
+    if (running) return this.#options.logs.running(ref, place)
+    const durable = this.#sweeper?.collect(ref, place) ?? Promise.resolve()
+    this.#flight(durable.then(() => this.#cluster.settle(pod)))
+  }
+
+  #isBusy(fence: string): boolean {
+    for (const attempt of this.#attempts.values()) if (attempt.fence === fence) return true
+    return this.#sweeper?.holds(fence) ?? true
+  }
+
+  #flight(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#options.trouble?.('CLUSTER_TROUBLE', String(error), null))
+  }
+
+  #reached(problem: ApiProblem | null): void {
+    const { clock, trouble } = this.#options
+    if (problem !== null && this.#awaySince === null) {
+      this.#awaySince = clock.now()
+      trouble?.(
+        'CLUSTER_AWAY',
+        `the cluster does not do what it is asked: ${problem.message}; runs go on by themselves`,
+        null,
+      )
+    } else if (problem === null && this.#awaySince !== null) {
+      const seconds = Math.round((clock.now() - this.#awaySince) / 1000)
+      this.#awaySince = null
+      trouble?.('CLUSTER_BACK', `the cluster is back after ${seconds} s`, null)
+    }
+  }
+}
+
+const keyOf = ({ run, task, attempt }: AttemptRef): string => `${run}/${task}/${attempt}`

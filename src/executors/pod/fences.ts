@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import type { Client } from '../../kubernetes/client.ts'
+import { isProblem } from '../../kubernetes/problem.ts'
+import { CONFIG_MAPS, PODS } from '../../kubernetes/resource.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { fenceLabels, fenceName, fenceOfLabels, installationSelector, KEYS } from './names.ts'
+
+export interface FenceLimits {
+  /** Attempts that mount one fence. Each finished one keeps its pod, as a tombstone, until the fence is closed. */
+  readonly attemptsMax: number
+  /** A fence takes new attempts for so long. */
+  readonly ageMaxMs: number
+  /** From the last attempt it took until it may be closed: an intent that was under way is durable by then. */
+  readonly restMs: number
+  /** From the fence's end until its tombstones go: every kubelet has heard of it by then. */
+  readonly waitMs: number
+}
+
+export const FENCE_LIMITS: FenceLimits = {
+  attemptsMax: 500,
+  ageMaxMs: 5 * 60_000,
+  restMs: 30_000,
+  waitMs: 5_000,
+}
+
+export interface FencesOptions {
+  readonly client: Client
+  readonly installation: string
+  readonly clock: Clock
+  /** Where fences may be; null for the whole cluster. */
+  readonly namespaces: readonly string[] | null
+  readonly limits: FenceLimits
+  /** Fences of attempts that have not ended, as the database says; null when it cannot be told now. */
+  readonly inUse: () => Promise<ReadonlySet<string> | null>
+  /** Whether an attempt of this fence is looked after here, or a log of one is not durable yet. */
+  readonly isBusy: (fence: string) => boolean
+  /** Fences that pods name, and the namespaces these are in. */
+  readonly ofPods: () => ReadonlyMap<string, ReadonlySet<string>>
+  readonly trouble: (message: string) => void
+}
+
+interface Fence {
+  /** Namespaces in which its ConfigMap is or may be. */
+  readonly namespaces: Map<string, Promise<void>>
+  attempts: number
+  readonly since: number
+  lastUsedAt: number
+}
+
+const LOOK_MS = 5_000
+
+/**
+ * The ConfigMaps without which no kubelet starts a pod of ours: `docs/adr/0011-pod-start.md`. A name is drawn by lot,
+ * so it is never used twice; what is open is read from the cluster, what is wanted from the database.
+ */
+export class Fences {
+  readonly #options: FencesOptions
+  readonly #open = new Map<string, Fence>()
+  /** Fences of which only pods are left, and since when that is known. */
+  readonly #strays = new Map<string, number>()
+  #current: string
+  #callOff: (() => void) | null = null
+  #looking: Promise<void> | null = null
+  #closed = false
+
+  constructor(options: FencesOptions) {
+    this.#options = options
+    this.#current = this.#begin()
+  }
+
+  /** The fence that the next attempt is to mount. */
+  get current(): string {
+    const fence = this.#open.get(this.#current)
+    const { attemptsMax, ageMaxMs } = this.#options.limits
+    const old =
+      fence === undefined ||
+      fence.attempts >= attemptsMax ||
+      (fence.attempts > 0 && this.#now() - fence.since > ageMaxMs)
+    if (old) this.#current = this.#begin()
+    return this.#current
+  }
+
+  /** Finds the fences that earlier engines left, and looks after all of them from here on. */
+  async open(): Promise<void> {
+    const { client, installation, namespaces } = this.#options
+    for (const namespace of namespaces ?? [undefined]) {
+      const { items } = await client.list(
+        CONFIG_MAPS,
+        { namespace, labelSelector: `${installationSelector(installation)},${FENCE_ONLY}` },
+        { metadataOnly: true, priority: 'housekeeping' },
+      )
+      for (const { metadata } of items) {
+        const fence = fenceOfLabels(metadata.labels ?? {})
+        if (fence === null) continue
+        const known = this.#open.get(fence) ?? this.#fence()
+        known.namespaces.set(metadata.namespace ?? '', Promise.resolve())
+        this.#open.set(fence, known)
+      }
+    }
+    this.#lookLater()
+  }
+
+  /**
+   * Sees to it that the fence stands in the namespace, before a pod is sent there.
+   *
+   * @returns false when it was closed: a pod that mounts it can never have started and never will.
+   */
+  async stand(fence: string, namespace: string): Promise<boolean> {
+    const known = this.#open.get(fence)
+    if (known === undefined) return false
+    known.attempts += 1
+    known.lastUsedAt = this.#now()
+    const made = known.namespaces.get(namespace)
+    if (made !== undefined) {
+      await made
+      return true
+    }
+    const making = this.#make(fence, namespace)
+    known.namespaces.set(namespace, making)
+    try {
+      await making
+      return true
+    } catch (error) {
+      known.namespaces.delete(namespace)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#callOff?.()
+    await this.#looking
+  }
+
+  /** Closes what can be closed now. */
+  async look(): Promise<void> {
+    const { isBusy, inUse, limits, ofPods } = this.#options
+    const rested = ({ lastUsedAt }: Fence): boolean => this.#now() - lastUsedAt >= limits.restMs
+    const idle = [...this.#open].filter(
+      ([name, fence]) => name !== this.#current && rested(fence) && !isBusy(name),
+    )
+    const named = ofPods()
+    const strays = this.#straysOf(named).filter(name => !isBusy(name))
+    if (idle.length === 0 && strays.length === 0) return
+    const used = await inUse()
+    if (used === null) return
+    for (const [name, fence] of idle) if (!used.has(name) && !this.#closed) await this.#end(name, fence)
+    for (const name of strays)
+      if (!used.has(name) && !this.#closed) await this.#removePods(name, named.get(name) ?? [])
+  }
+
+  /** Fences that only pods know of: an engine was killed while it closed them. */
+  #straysOf(named: ReadonlyMap<string, unknown>): readonly string[] {
+    for (const name of this.#strays.keys())
+      if (!named.has(name) || this.#open.has(name)) this.#strays.delete(name)
+    for (const name of named.keys())
+      if (!this.#open.has(name) && !this.#strays.has(name)) this.#strays.set(name, this.#now())
+    return [...this.#strays].flatMap(([name, since]) =>
+      this.#now() - since >= this.#options.limits.restMs ? [name] : [],
+    )
+  }
+
+  /** The order matters: without its ConfigMap nothing starts any more; only then may names become free again. */
+  async #end(name: string, fence: Fence): Promise<void> {
+    const { client, clock, limits, installation } = this.#options
+    for (const namespace of fence.namespaces.keys()) {
+      const place = { namespace, name: fenceName(installation, name) }
+      await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+    }
+    this.#open.delete(name)
+    await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
+    await this.#removePods(name, fence.namespaces.keys())
+  }
+
+  async #removePods(fence: string, namespaces: Iterable<string>): Promise<void> {
+    const { client, installation } = this.#options
+    const labelSelector = `${installationSelector(installation)},${FENCE_ONLY}=${fence}`
+    for (const namespace of namespaces)
+      await client.removeAll(PODS, { namespace, labelSelector }, { priority: 'housekeeping' })
+  }
+
+  async #make(fence: string, namespace: string): Promise<void> {
+    const { client, installation } = this.#options
+    const body = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: fenceName(installation, fence), labels: fenceLabels(installation, fence) },
+      data: { fence },
+    }
+    try {
+      await client.createBrief(CONFIG_MAPS, namespace, body, { priority: 'dependent' })
+    } catch (error) {
+      if (isProblem(error, 'alreadyExists')) return
+      // Whether it came to be is found out by asking again, which does no harm: the name is ours alone.
+      if (isProblem(error) && error.effect === 'unknown') return await this.#make(fence, namespace)
+      throw error
+    }
+  }
+
+  #begin(): string {
+    const name = randomBytes(6).toString('hex')
+    this.#open.set(name, this.#fence())
+    return name
+  }
+
+  #fence(): Fence {
+    const now = this.#now()
+    return { namespaces: new Map(), attempts: 0, since: now, lastUsedAt: now }
+  }
+
+  #now(): number {
+    return this.#options.clock.now()
+  }
+
+  #lookLater(): void {
+    if (this.#closed) return
+    this.#callOff = this.#options.clock.after(LOOK_MS, () => {
+      this.#looking = this.look()
+        .catch((error: unknown) => this.#options.trouble(`fences: ${String(error)}`))
+        .finally(() => {
+          this.#looking = null
+          this.#lookLater()
+        })
+    })
+  }
+}
+
+const FENCE_ONLY = KEYS.fence
