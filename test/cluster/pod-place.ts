@@ -132,6 +132,7 @@ class DirectLogs implements PodLogs {
         await this.#fetch(ref)
         return await files.size(ref)
       },
+      containers: attempt => files.containers(attempt),
       remove: async run => {
         this.#removed.add(run)
         await files.remove(run)

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
-import { open, realpath, rm } from 'node:fs/promises'
+import { open, readdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { attemptPath, runPath } from '../../core/run/attempt-path.ts'
-import type { AttemptRef } from '../../ports/executor.ts'
-import type { LogArchive } from '../../ports/logs.ts'
+import { attemptPath, logName, runPath } from '../../core/run/attempt-path.ts'
+import type { LogArchive, LogRef } from '../../ports/logs.ts'
+import { codeOf } from './error-code.ts'
 
 /** Most bytes one `read` gives, whatever is asked for: memory stays flat for a log of any size. */
 export const READ_BYTES_MAX = 8 * 1024 * 1024
+
+const CONTAINER_LOG = /^log\.([a-z0-9-]+)$/
 
 /**
  * The logs of attempts that ran on this machine: the very files that the tasks write. They may still grow; a reader
@@ -46,6 +48,17 @@ export function createFilesystemLogs(stateDir: string): LogArchive {
       }
     },
 
+    async containers(attempt) {
+      const folder = join(stateDir, attemptPath(attempt.run, attempt.task, attempt.attempt))
+      try {
+        const names = (await readdir(folder)).flatMap(name => CONTAINER_LOG.exec(name)?.[1] ?? [])
+        return names.toSorted()
+      } catch (error) {
+        if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return []
+        throw error
+      }
+    },
+
     async remove(run) {
       await removeAll(join(stateDir, runPath(run)))
     },
@@ -53,7 +66,7 @@ export function createFilesystemLogs(stateDir: string): LogArchive {
 }
 
 /** Null when there is no log, or when what stands in its place is not a plain file in the attempt's own folder. */
-async function openLog(stateDir: string, ref: AttemptRef): Promise<FileHandle | null> {
+async function openLog(stateDir: string, ref: LogRef): Promise<FileHandle | null> {
   const path = attemptPath(ref.run, ref.task, ref.attempt)
   let file: FileHandle
   try {
@@ -61,7 +74,7 @@ async function openLog(stateDir: string, ref: AttemptRef): Promise<FileHandle | 
     const folder = join(stateDir, path)
     if ((await realpath(folder)) !== join(await realpath(stateDir), path)) return null
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
-    file = await open(join(folder, 'log'), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    file = await open(join(folder, logName(ref.container)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error))) return null
     throw error
@@ -80,6 +93,3 @@ async function removeAll(folder: string): Promise<void> {
     await rm(folder, { recursive: true, force: true })
   }
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''

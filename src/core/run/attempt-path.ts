@@ -12,6 +12,32 @@ export const attemptPath = (run: string, task: string, attempt: number): string 
 /** Folder of everything a run keeps. */
 export const runPath = (run: string): string => `runs/${safeName(run)}`
 
+/**
+ * Name of a log in its attempt's folder: `log`, or `log.NAME` for another container of the same pod.
+ *
+ * @example logName()           → 'log'
+ * @example logName('istio-proxy') → 'log.istio-proxy'
+ */
+export const logName = (container?: string): string =>
+  container === undefined ? 'log' : `log.${safeName(container)}`
+
+/**
+ * Where a log is kept in a store of objects, below what is the installation's. Safe in a URL as it stands, and all logs
+ * of a run begin with {@link logKeyOfRun}.
+ *
+ * @example logKey('0198c7', 'build[12]', 2)            → '0198c7/build.12/2.log'
+ * @example logKey('0198c7', 'build[12]', 2, 'git-sync') → '0198c7/build.12/2.git-sync.log'
+ */
+export const logKey = (run: string, task: string, attempt: number, container?: string): string =>
+  `${logKeyOfAttempt(run, task, attempt)}${container === undefined ? '' : `${safeName(container)}.`}log`
+
+/** What the keys of all logs of an attempt begin with. */
+export const logKeyOfAttempt = (run: string, task: string, attempt: number): string =>
+  `${logKeyOfRun(run)}${taskName(task)}/${attempt}.`
+
+/** What the keys of all logs of a run begin with, and of no other run. */
+export const logKeyOfRun = (run: string): string => `${safeName(run)}/`
+
 /** Folder that all tasks of a run share when its DAG asks for a workspace. */
 export const workspacePath = (run: string): string => `${runPath(run)}/workspace`
 

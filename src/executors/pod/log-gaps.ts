@@ -1,0 +1,19 @@
+import type { LogPlace } from './log-cursor.ts'
+
+/** Says in the log itself that lines of it may be missing; a line of its own. */
+export function gapLine(before: LogPlace | null, next: string | null): Buffer {
+  const from = before === null ? 'before' : `between ${before.at} and`
+  return notice(
+    before,
+    `lines ${from} ${next ?? 'the end'} may be missing: the node had rotated its file away`,
+  )
+}
+
+/** Says that the rest of a log, or all of it, could not be read. */
+export function restMissing(before: LogPlace | null, why: string): Buffer {
+  return notice(before, `${before === null ? 'the log' : `what came after ${before.at}`} is missing: ${why}`)
+}
+
+function notice(before: LogPlace | null, text: string): Buffer {
+  return Buffer.from(`${before === null || before.part === null ? '' : '\n'}[kontroler: ${text}]\n`)
+}

@@ -1,0 +1,70 @@
+import type { LogRef, LogStore, LogWriter } from '../../ports/logs.ts'
+import { cursorOf, cursorToJson, type LogCursor, type LogPlace } from './log-cursor.ts'
+
+/**
+ * The copy of one container's log in the store. Its writer is open only while there is something to write, so that
+ * thousands of running pods hold no files.
+ */
+export class LogSink {
+  readonly #store: LogStore
+  readonly #log: LogRef
+  #writer: LogWriter | null = null
+  #cursor: LogCursor | null = null
+  #unflushed = 0
+
+  constructor(store: LogStore, log: LogRef) {
+    this.#store = store
+    this.#log = log
+  }
+
+  /** What was flushed last, here or by an earlier engine. */
+  async cursor(): Promise<LogCursor> {
+    if (this.#cursor === null) await this.#open()
+    return this.#cursor ?? { place: null, ended: false }
+  }
+
+  /** Bytes that a kill would lose, and that would be read again. */
+  get unflushed(): number {
+    return this.#unflushed
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return
+    const writer = await this.#open()
+    await writer.write(bytes)
+    this.#unflushed += bytes.length
+  }
+
+  async flush(place: LogPlace | null): Promise<void> {
+    if (this.#unflushed === 0) return
+    const cursor: LogCursor = { place, ended: false }
+    const writer = await this.#open()
+    await writer.flush(cursorToJson(cursor))
+    this.#cursor = cursor
+    this.#unflushed = 0
+  }
+
+  /** Nothing will be copied any more. Resolves when the log is durable; called again after a kill. */
+  async finish(place: LogPlace | null): Promise<void> {
+    const writer = await this.#open()
+    await writer.finish(cursorToJson({ place, ended: true }))
+    this.#unflushed = 0
+  }
+
+  /** What was not flushed is forgotten; the next use begins at the last flush. */
+  async close(): Promise<void> {
+    const writer = this.#writer
+    this.#writer = null
+    if (this.#unflushed > 0) this.#cursor = null
+    this.#unflushed = 0
+    await writer?.close()
+  }
+
+  async #open(): Promise<LogWriter> {
+    if (this.#writer !== null) return this.#writer
+    const writer = await this.#store.writer(this.#log)
+    this.#writer = writer
+    this.#cursor = cursorOf(writer.cursor)
+    return writer
+  }
+}

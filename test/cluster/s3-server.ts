@@ -1,0 +1,102 @@
+import { type ChildProcess, execFile as execFileOf, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const VERSION = 'v1.8.0'
+const execFile = promisify(execFileOf)
+
+/** A real S3 server on a folder of its own: versitygw, from its Go module, built once into the cache. */
+export interface S3Server {
+  readonly endpoint: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** From now on it takes requests and answers none, until {@link thaw}. */
+  freeze(): void
+  thaw(): void
+  close(): Promise<void>
+}
+
+export async function startS3Server(): Promise<S3Server> {
+  const program = await versitygw()
+  const folder = await mkdtemp(join(tmpdir(), 'kontroler-s3-'))
+  const port = await freePort()
+  const keys = { accessKeyId: 'kontroler', secretAccessKey: 'a secret of tests' }
+  let child: ChildProcess | null = null
+  const server: S3Server = {
+    endpoint: `http://127.0.0.1:${port}`,
+    ...keys,
+    async start() {
+      const environment = {
+        ...process.env,
+        ROOT_ACCESS_KEY_ID: keys.accessKeyId,
+        ROOT_SECRET_ACCESS_KEY: keys.secretAccessKey,
+      }
+      const words = ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder]
+      child = spawn(program, words, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] })
+      await listening(port, child)
+    },
+    async stop() {
+      const stopped = child
+      child = null
+      if (stopped === null || stopped.exitCode !== null) return
+      const exit = once(stopped, 'exit')
+      stopped.kill('SIGKILL')
+      await exit
+    },
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    async close() {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  await server.start()
+  return server
+}
+
+async function versitygw(): Promise<string> {
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+  const folder = join(cache, 'kontroler', `versitygw-${VERSION}`)
+  const program = join(folder, 'versitygw')
+  try {
+    await access(program)
+  } catch {
+    await mkdir(folder, { recursive: true })
+    const module = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`
+    await execFile('go', ['install', module], { env: { ...process.env, GOBIN: folder }, maxBuffer: 2 ** 26 })
+  }
+  return program
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function listening(port: number, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (child.exitCode !== null) throw new Error(`versitygw ended with ${child.exitCode}`)
+    const socket = connect(port, '127.0.0.1')
+    const connected = once(socket, 'connect').then(
+      () => true,
+      () => false,
+    )
+    const open = await connected
+    socket.destroy()
+    if (open) return
+    await sleep(25)
+  }
+  throw new Error('versitygw does not listen')
+}
