@@ -17,7 +17,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'config.ts': ['core', 'config'],
   operator: ['core', 'ports', 'spec', 'engine', 'kubernetes'],
   controller: ['core', 'ports', 'config', 'config.ts', 'kubernetes'],
-  cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes'],
+  host: ['core', 'ports', 'executors'],
+  cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes', 'host'],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */
 const CORE_LIBRARIES: Readonly<Record<string, string>> = {

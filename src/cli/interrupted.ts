@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Store, StoredRun } from '../ports/store.ts'
-import { localProbe } from './local.ts'
+import { engineProbe } from '../host/this-engine.ts'
 
 /** Unsettled runs whose engine is gone, oldest first. */
 export async function interruptedRuns(store: Store): Promise<readonly StoredRun[]> {
@@ -9,7 +9,7 @@ export async function interruptedRuns(store: Store): Promise<readonly StoredRun[
   const engines = new Map((await store.engines()).map(engine => [engine.id, engine]))
   return runs.filter(({ owner }) => {
     const engine = owner === null ? undefined : engines.get(owner)
-    return engine === undefined || !localProbe.isAlive(engine)
+    return engine === undefined || !engineProbe.isAlive(engine)
   })
 }
 

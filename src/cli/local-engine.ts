@@ -2,14 +2,14 @@ import { hostname } from 'node:os'
 import { compileExpression, compileTemplate, hasTemplate } from '../core/expression/cel.ts'
 import { Engine } from '../engine/engine.ts'
 import type { EngineSettings } from '../engine/parts.ts'
-import { bootId, processStart } from '../executors/process/processes.ts'
+import { systemClock, systemIdentity } from '../host/clock.ts'
+import { engineProbe, thisEngine } from '../host/this-engine.ts'
 import type { Observation } from '../ports/executor.ts'
 import type { Notices } from '../ports/notices.ts'
 import type { ValueSource } from '../ports/secrets.ts'
 import type { Store } from '../ports/store.ts'
-import { systemClock, systemIdentity } from './clock.ts'
 import type { ExecutorChoice } from './executor.ts'
-import { type Local, localProbe } from './local.ts'
+import type { Local } from './local.ts'
 
 /** An engine on the laptop: SQLite, containers or processes, the real clock. */
 export async function openEngine(
@@ -21,12 +21,12 @@ export async function openEngine(
 ): Promise<Engine> {
   // The executor needs somebody to tell, and the engine needs the executor.
   const observers: ((observation: Observation) => void)[] = []
-  const me = { id: systemIdentity.id(), ...thisProcess(), seenAt: systemClock.now() }
+  const me = thisEngine()
   const executor = await choice.open({
     stateDir: local.stateDir,
     observe: observation => observers.forEach(observe => observe(observation)),
     notices,
-    probe: localProbe,
+    probe: engineProbe,
     me,
   })
   const engine = new Engine({
@@ -36,7 +36,7 @@ export async function openEngine(
     identity: systemIdentity,
     values,
     language: { compileExpression, compileTemplate, hasTemplate },
-    probe: localProbe,
+    probe: engineProbe,
     notices,
     me,
     settings,
@@ -53,11 +53,7 @@ export async function openEngine(
  */
 async function forgetDeadEngines(store: Store): Promise<void> {
   const dead = (await store.engines()).filter(
-    engine => engine.host === hostname() && !localProbe.isAlive(engine),
+    engine => engine.host === hostname() && !engineProbe.isAlive(engine),
   )
   await Promise.all(dead.map(({ id }) => store.removeEngine(id)))
-}
-
-function thisProcess(): { pid: number; processStart: string; bootId: string; host: string } {
-  return { pid: process.pid, processStart: processStart(process.pid), bootId: bootId(), host: hostname() }
 }

@@ -1,13 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
-import { LIMITS } from '../core/limits.ts'
-import { bootId, isAlive } from '../executors/process/processes.ts'
+import { engineProbe } from '../host/this-engine.ts'
 import type { LogArchive } from '../ports/logs.ts'
-import type { EngineProbe } from '../ports/notices.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
-import { systemClock } from './clock.ts'
 import { CommandError } from './exit.ts'
 import type { Environment } from './settings.ts'
 
@@ -69,22 +65,11 @@ function makeDirectory(stateDir: string): void {
   }
 }
 
-/**
- * On this machine the process table knows who lives. Of engines on other machines, with which only a database is
- * shared, one counts as dead when nothing was heard of it for a while.
- */
-export const localProbe: EngineProbe = {
-  isAlive: engine =>
-    engine.host === hostname()
-      ? isAlive({ pid: engine.pid, started: engine.processStart, boot: engine.bootId }, bootId())
-      : systemClock.now() - (engine.seenAt ?? 0) < LIMITS.engineSilenceMaxMs,
-}
-
 /** Whether an engine that lives drives this run. */
 export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
   if (run.owner === null) return false
   const owner = (await store.engines()).find(({ id }) => id === run.owner)
-  return owner !== undefined && localProbe.isAlive(owner)
+  return owner !== undefined && engineProbe.isAlive(owner)
 }
 
 /**

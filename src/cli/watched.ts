@@ -3,7 +3,7 @@ import { evolve } from '../core/run/evolve.ts'
 import { type RunState, isTerminal } from '../core/run/state.ts'
 import { loadRun } from '../engine/load.ts'
 import type { Store } from '../ports/store.ts'
-import { systemClock } from './clock.ts'
+import { systemClock } from '../host/clock.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { isDriven } from './local.ts'
 

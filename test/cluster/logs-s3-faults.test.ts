@@ -95,7 +95,7 @@ describe('kill -9', () => {
   const uploading = (bucket: string, spoolDir: string): string => `
     import { createS3LogStore } from ${at('../../src/archives/s3/store.ts')}
     import { createFilesystemLogStore } from ${at('../../src/archives/filesystem/store.ts')}
-    import { systemClock } from ${at('../../src/cli/clock.ts')}
+    import { systemClock } from ${at('../../src/host/clock.ts')}
     const store = await createS3LogStore({
       ...${JSON.stringify(plainOptions(s3().server, bucket))},
       spool: createFilesystemLogStore(${JSON.stringify(spoolDir)}), clock: systemClock, random: Math.random,

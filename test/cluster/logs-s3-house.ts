@@ -12,7 +12,7 @@ import {
 import { createFilesystemLogStore } from '../../src/archives/filesystem/store.ts'
 import type { S3Problem } from '../../src/archives/s3/problem.ts'
 import { createS3LogStore, type S3LogStore, type S3LogStoreOptions } from '../../src/archives/s3/store.ts'
-import { systemClock } from '../../src/cli/clock.ts'
+import { systemClock } from '../../src/host/clock.ts'
 import type { LogRef } from '../../src/ports/logs.ts'
 import { type S3Server, startS3Server } from './s3-server.ts'
 

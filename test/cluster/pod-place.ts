@@ -12,7 +12,7 @@ import { isProblem } from '../../src/kubernetes/problem.ts'
 import { NAMESPACES, type Resource } from '../../src/kubernetes/resource.ts'
 import type { AttemptRef, Executor } from '../../src/ports/executor.ts'
 import type { LogArchive } from '../../src/ports/logs.ts'
-import { systemClock } from '../../src/cli/clock.ts'
+import { systemClock } from '../../src/host/clock.ts'
 import type { ExecutorHarness } from '../contracts/executor-harness.ts'
 
 const VOLUMES: Resource = {

@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander'
 import { loadRun } from '../../engine/load.ts'
 import type { Store } from '../../ports/store.ts'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../host/clock.ts'
 import { findRun, isThere, openLocal } from '../local.ts'
 import { environment, type GlobalOptions } from '../settings.ts'
 import { ago } from '../show/text.ts'

@@ -1,7 +1,7 @@
 import type { Dag } from '../../core/dag/dag.ts'
 import { preview } from '../../core/schedule/preview.ts'
 import { inWords } from '../../core/schedule/words.ts'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { openLocal } from '../local.ts'
 import { printProblems, readManifest } from '../manifest.ts'

@@ -1,5 +1,5 @@
 import { isTerminal } from '../../core/run/state.ts'
-import { systemClock } from '../clock.ts'
+import { systemClock } from '../../host/clock.ts'
 import { showEnd } from '../drive.ts'
 import { EXIT, exitCodeOf } from '../exit.ts'
 import { type FollowFormat, follower } from '../follow.ts'

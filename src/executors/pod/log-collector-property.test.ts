@@ -61,6 +61,9 @@ const deed: fc.Arbitrary<Deed> = fc.oneof(
 const rotation: fc.Arbitrary<Deed> = fc.constant({ do: 'rotate' as const })
 const chunks = fc.array(fc.integer({ min: 1, max: 10_000 }), { minLength: 1, maxLength: 5 })
 
+/** Of a kubelet: it rotates a log at most once in each of its rounds. */
+const ROUND_MS = 10_000
+
 /** Does all of it, ends the container and waits for its log. */
 async function story(deeds: readonly Deed[], chunkBytes: readonly number[]): Promise<LogHouse> {
   const house = new LogHouse()
@@ -69,6 +72,7 @@ async function story(deeds: readonly Deed[], chunkBytes: readonly number[]): Pro
   let unwatch = (): void => undefined
   let line = 0
   let nanos = house.nanos
+  let rotatedAt = 0n
   house.collector.started(podLogs())
   // A file that is rotated before anybody looked leaves no trace: a first look is part of what is promised.
   kubelet.write('stdout', Buffer.from('the first line\n'), nanos)
@@ -89,9 +93,13 @@ async function story(deeds: readonly Deed[], chunkBytes: readonly number[]): Pro
         kubelet.write('stderr', Buffer.from(`${line}: first, but later\n`), nanos + 900_000_000n)
         kubelet.write('stdout', Buffer.from(`${line}: then, but earlier\n`), nanos)
         break
-      case 'rotate':
+      case 'rotate': {
+        const passed = Number(house.nanos - rotatedAt) / 1_000_000
+        if (passed < ROUND_MS) await house.pass(ROUND_MS - passed)
         kubelet.rotate()
+        rotatedAt = house.nanos
         break
+      }
       case 'spoil':
         kubelet.spoilings.push(deed)
         break

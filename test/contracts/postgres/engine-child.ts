@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { compileExpression, compileTemplate, hasTemplate } from '../../../src/core/expression/cel.ts'
-import { systemClock, systemIdentity } from '../../../src/cli/clock.ts'
+import { systemClock, systemIdentity } from '../../../src/host/clock.ts'
 import { dagHash } from '../../../src/engine/dag-hash.ts'
 import { Engine } from '../../../src/engine/engine.ts'
 import { createProcessExecutor } from '../../../src/executors/process/executor.ts'

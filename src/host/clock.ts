@@ -34,10 +34,3 @@ function uuidv7(): string {
   const hex = bytes.toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
-
-/** A name a person can type: the DAG's, and five letters and digits that are not mistaken for each other. */
-export function runName(dag: string): string {
-  const letters = 'bcdfghjkmnpqrstvwxz23456789'
-  const tail = [...randomBytes(5)].map(byte => letters[byte % letters.length]).join('')
-  return `${dag.slice(0, 57)}-${tail}`
-}
