@@ -4,7 +4,7 @@ import { createLog, type Log } from './controller/json-log.ts'
 import { openController } from './main/controller.ts'
 import { codeOf, wordsOf } from './main/parts.ts'
 
-/** The controller's process, `node src/main.ts --config FILE`. It ends with 0 after TERM or INT, with 2 if told wrong. */
+/** The controller's process, `node src/main.ts --config FILE`. Ends with 0 after TERM or INT, 2 when told wrong. */
 const EXIT = { failed: 1, config: 2 } as const
 
 const write = (line: string): void => {
