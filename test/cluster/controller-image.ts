@@ -36,7 +36,8 @@ export function controllerImage(name?: string): MadeImage & { readonly bytes: nu
     else if (word === 'USER') user = rest
     else if (word === 'WORKDIR') workdir = rest
     else if (word === 'ENTRYPOINT') entrypoint = JSON.parse(rest) as readonly string[]
-    else if (!['LABEL', 'EXPOSE'].includes(word)) throw new Error(`${word} of the Dockerfile is not understood`)
+    else if (!['LABEL', 'EXPOSE'].includes(word))
+      throw new Error(`${word} of the Dockerfile is not understood`)
   }
   const made = { base: 'node', entries: withFolders(entries), entrypoint, env, user, workdir } as const
   const hash = createHash('sha256').update(JSON.stringify({ ...made, entries: [] }))
@@ -88,7 +89,9 @@ function copied(rest: string): readonly ImageEntry[] {
   const [from = '', ...others] = paths.slice(0, -1)
   if (!flags.some(flag => flag.startsWith('--from=')))
     return [from, ...others].map(name => fileEntry(name, `${to}${name}`))
-  const owner = Number(/^--chown=(\d+):/u.exec(flags.find(flag => flag.startsWith('--chown=')) ?? '')?.[1] ?? 0)
+  const owner = Number(
+    /^--chown=(\d+):/u.exec(flags.find(flag => flag.startsWith('--chown=')) ?? '')?.[1] ?? 0,
+  )
   if (from === '/app/node_modules')
     return productionPackages().flatMap(path => filesBelow(path).map(file => fileEntry(file, `app/${file}`)))
   if (from === '/app/src')
@@ -101,7 +104,11 @@ function copied(rest: string): readonly ImageEntry[] {
 
 /** Files of a folder; packages inside a package are listed for themselves. */
 const filesBelow = (folder: string): readonly string[] =>
-  globSync('**', { cwd: join(ROOT, folder), withFileTypes: true, exclude: entry => entry.name === 'node_modules' })
+  globSync('**', {
+    cwd: join(ROOT, folder),
+    withFileTypes: true,
+    exclude: entry => entry.name === 'node_modules',
+  })
     .filter(entry => entry.isFile())
     .map(entry => join(folder, join(entry.parentPath, entry.name).slice(join(ROOT, folder).length)))
     .toSorted()
