@@ -5,18 +5,7 @@ import { type CollectorHost, ContainerLog } from './container-log.ts'
 import { LOG_LIMITS, type LogLimits } from './log-plan.ts'
 import { LogSlots } from './log-slots.ts'
 import type { ContainerLogSource } from './log-source.ts'
-
-/** A pod whose logs are copied. */
-export interface PodLogs {
-  readonly attempt: AttemptRef
-  readonly namespace: string
-  readonly pod: string
-  readonly uid: string
-  /** The container that runs the task; its log is the attempt's. */
-  readonly own: string
-  /** Init containers and sidecars; each has a log of its own beside it. */
-  readonly others: readonly string[]
-}
+import type { LoggedPod } from './logged-pod.ts'
 
 /** Something that people should know; collecting goes on. */
 export interface LogTrouble {
@@ -46,14 +35,14 @@ export const GIVE_UP_MS = 10 * 60_000
 /** Copies what containers of pods say to where logs are kept: nothing twice, nothing left out without saying so. */
 export interface LogCollector {
   /** The pod runs. May be said again, with containers that were not known before. */
-  started(pod: PodLogs): void
+  started(pod: LoggedPod): void
   /** As `started`, for a pod that ran while nobody looked: its log is read soon. */
-  adopt(pod: PodLogs): void
+  adopt(pod: LoggedPod): void
   /**
    * The pod's containers have ended. Resolves with true once all of its logs are durable, or say what is missing; with
    * false when the collector was closed before. Need not have been started here; may be called again.
    */
-  ended(pod: PodLogs): Promise<boolean>
+  ended(pod: LoggedPod): Promise<boolean>
   /** Somebody reads this log: as long as it runs it is followed, until what is returned is called. */
   watch(log: LogRef): () => void
   /** Forgets a pod without waiting for its logs: its run was removed. */
@@ -91,15 +80,15 @@ class Collector implements LogCollector {
     }
   }
 
-  started(pod: PodLogs): void {
+  started(pod: LoggedPod): void {
     this.#logsOf(pod, 'new')
   }
 
-  adopt(pod: PodLogs): void {
+  adopt(pod: LoggedPod): void {
     this.#logsOf(pod, 'old')
   }
 
-  async ended(pod: PodLogs): Promise<boolean> {
+  async ended(pod: LoggedPod): Promise<boolean> {
     const logs = this.#logsOf(pod, 'ended')
     const durable = await Promise.all(logs.map(log => log.end()))
     if (durable.every(Boolean)) this.#logs.delete(keyOf(pod.attempt))
@@ -137,7 +126,7 @@ class Collector implements LogCollector {
   }
 
   /** The pod's logs; those that were not known before begin to be looked after. */
-  #logsOf(pod: PodLogs, state: 'new' | 'old' | 'ended'): ContainerLog[] {
+  #logsOf(pod: LoggedPod, state: 'new' | 'old' | 'ended'): ContainerLog[] {
     const key = keyOf(pod.attempt)
     const known = this.#logs.get(key) ?? new Map<string, ContainerLog>()
     this.#logs.set(key, known)

@@ -155,7 +155,7 @@ const ended = (lines: LogLines): 'end' | 'lost' => (lines.search === 'found' ? '
 
 /** A kubelet that has begun its answer can tell an error by words only. */
 function kubeletSaid(words: string): Error {
-  if (/^unable to retrieve container logs|no such file or directory/.test(words))
+  if (/^unable to retrieve container logs|^failed to try resolving symlinks|no such file or directory/.test(words))
     return new LogUnavailable('gone', words)
   return new LogUnavailable('unreachable', `the kubelet broke the log off: ${words}`)
 }
