@@ -38,8 +38,9 @@ export interface ContainerLogSource {
  * | `gone` | the log is not there and will never be: pod, node or file are gone |
  * | `unreachable` | the node does not answer; may pass, and is given up after a while |
  * | `away` | the cluster itself does not answer, so that nothing is known of the log; is never given up |
+ * | `refused` | the cluster does not let us read it; is told to people, and never given up |
  */
-export type LogUnavailableKind = 'notStarted' | 'gone' | 'unreachable' | 'away'
+export type LogUnavailableKind = 'notStarted' | 'gone' | 'unreachable' | 'away' | 'refused'
 
 /** There is no log to read. */
 export class LogUnavailable extends Error {

@@ -12,6 +12,8 @@ export interface LoggedPod {
   readonly own: string
   /** Init containers and sidecars; each has a log of its own beside it. */
   readonly others: readonly string[]
+  /** The task's own container has not begun yet: nothing is said of its log. */
+  readonly ownWaits?: boolean
 }
 
 const NONE: readonly string[] = []
