@@ -61,13 +61,14 @@ export async function podPlace(client: Client): Promise<ExecutorHarness> {
           standing: async () => 'live',
           stopGraceMs: 2_000,
         })
-      const opening = logs.open().then(openWith)
+      const opening = logs.pods().then(openWith)
       opened.push(opening)
       return later(opening)
     },
     leftovers: () => [],
     async remove() {
       for (const opening of opened) await (await opening).close()
+      await logs.close()
       await client.remove(NAMESPACES, { name: namespace })
       await Promise.all(volumes.map(name => client.remove(VOLUMES, { name })))
       await rm(folder, { recursive: true, force: true })
@@ -92,10 +93,10 @@ async function makeVolume(client: Client, name: string, folder: string): Promise
   return name
 }
 
-/** The logs of all executors of a place, each with a collector of its own over the same files. */
+/** The logs of a place. They go on when an executor is closed, as the next one would have them go on. */
 class PlaceLogs {
   readonly #options: Omit<LogsOptions, 'logs' | 'clock' | 'random' | 'trouble'>
-  readonly #opened: Logs[] = []
+  #logs: Promise<Logs> | null = null
   readonly #ended = new Map<string, Promise<void>>()
   readonly #watched = new Set<string>()
 
@@ -103,26 +104,34 @@ class PlaceLogs {
     this.#options = options
   }
 
-  async open(): Promise<PodLogs> {
-    const logs = await openLogs({
-      ...this.#options,
-      logs: { kind: 'files', maxBytes: 1024 ** 3 },
-      clock: systemClock,
-      random: Math.random,
-      trouble: (code, message) => process.stderr.write(`${code} ${message}\n`),
-    })
-    this.#opened.push(logs)
+  async pods(): Promise<PodLogs> {
+    const { pods } = await this.#open()
     return {
-      ...logs.pods,
+      ...pods,
       ended: pod => {
-        const ended = logs.pods.ended(pod)
+        const ended = pods.ended(pod)
         this.#ended.set(
           keyOf(pod.attempt),
           ended.catch(() => undefined),
         )
         return ended
       },
+      close: async () => undefined,
     }
+  }
+
+  async close(): Promise<void> {
+    await (await this.#logs)?.close()
+  }
+
+  #open(): Promise<Logs> {
+    return (this.#logs ??= openLogs({
+      ...this.#options,
+      logs: { kind: 'files', maxBytes: 1024 ** 3 },
+      clock: systemClock,
+      random: Math.random,
+      trouble: (code, message) => process.stderr.write(`${code} ${message}\n`),
+    }))
   }
 
   /** Whoever reads the log of a running task watches it, and one that has ended is there as soon as it is whole. */
@@ -138,16 +147,15 @@ class PlaceLogs {
         return await files.size(ref)
       },
       containers: attempt => files.containers(attempt),
-      remove: async run => {
-        for (const logs of this.#opened) await logs.archive.remove(run)
-      },
+      remove: async run => await (await this.#open()).archive.remove(run),
     }
   }
 
   async #whole(ref: AttemptRef): Promise<void> {
     if (!this.#watched.has(keyOf(ref))) {
       this.#watched.add(keyOf(ref))
-      for (const logs of this.#opened) logs.watch(ref)
+      const logs = await this.#open()
+      logs.watch(ref)
     }
     await this.#ended.get(keyOf(ref))
   }
