@@ -3,8 +3,8 @@ import {
   createLogCollector,
   type LogCollector,
   type LogTrouble,
-  type PodLogs,
 } from '../../src/executors/pod/log-collector.ts'
+import type { LoggedPod } from '../../src/executors/pod/logged-pod.ts'
 import type { LogLimits } from '../../src/executors/pod/log-plan.ts'
 import type { ContainerLogSource } from '../../src/executors/pod/log-source.ts'
 import { MemoryLogStore } from '../contracts/memory-log-store.ts'
@@ -129,7 +129,7 @@ export class LogHouse {
   }
 }
 
-export const podLogs = (pod = 'pod', others: readonly string[] = []): PodLogs => ({
+export const podLogs = (pod = 'pod', others: readonly string[] = []): LoggedPod => ({
   attempt: { run: 'run', task: pod, attempt: 1 },
   namespace: 'ns',
   pod,

@@ -327,7 +327,7 @@ describe('pods of several containers', () => {
   story('are forgotten with their run', async house => {
     house.collector.started(podLogs())
     await house.pass(10_000)
-    house.collector.forget(podLogs().attempt)
+    await house.collector.forget(({ task }) => task === podLogs().attempt.task)
     const before = house.requests
     await house.pass(600_000)
     assert.equal(house.requests, before)

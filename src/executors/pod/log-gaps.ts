@@ -14,6 +14,14 @@ export function restMissing(before: LogPlace | null, why: string): Buffer {
   return notice(before, `${before === null ? 'the log' : `what came after ${before.at}`} is missing: ${why}`)
 }
 
+/** Says that a log has reached its bound. `last` is its last byte so far. */
+export function cutLine(bytesMax: number, last: number | undefined): Buffer {
+  const text = `the rest is not kept: a log may have ${bytesMax} bytes (logs.maxBytes)`
+  return Buffer.from(`${last === undefined || last === NEWLINE ? '' : '\n'}[kontroler: ${text}]\n`)
+}
+
+const NEWLINE = 10
+
 function notice(before: LogPlace | null, text: string): Buffer {
   return Buffer.from(`${before === null || before.part === null ? '' : '\n'}[kontroler: ${text}]\n`)
 }

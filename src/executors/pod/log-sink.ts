@@ -20,12 +20,17 @@ export class LogSink {
   /** What was flushed last, here or by an earlier engine. */
   async cursor(): Promise<LogCursor> {
     if (this.#cursor === null) await this.#open()
-    return this.#cursor ?? { place: null, ended: false }
+    return this.#cursor ?? cursorOf(null)
   }
 
   /** Bytes that a kill would lose, and that would be read again. */
   get unflushed(): number {
     return this.#unflushed
+  }
+
+  /** Bytes of the log so far; known once `cursor` was asked for. */
+  get bytes(): number {
+    return (this.#cursor?.bytes ?? 0) + this.#unflushed
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -37,17 +42,20 @@ export class LogSink {
 
   async flush(place: LogPlace | null): Promise<void> {
     if (this.#unflushed === 0) return
-    const cursor: LogCursor = { place, ended: false }
-    const writer = await this.#open()
-    await writer.flush(cursorToJson(cursor))
-    this.#cursor = cursor
-    this.#unflushed = 0
+    await this.#flush({ place, ended: false, bytes: this.bytes })
+  }
+
+  /** Nothing will be copied any more; it is still to be finished. */
+  async end(place: LogPlace | null): Promise<void> {
+    await this.#flush({ place, ended: true, bytes: this.bytes })
   }
 
   /** Nothing will be copied any more. Resolves when the log is durable; called again after a kill. */
   async finish(place: LogPlace | null): Promise<void> {
     const writer = await this.#open()
-    await writer.finish(cursorToJson({ place, ended: true }))
+    const cursor: LogCursor = { place, ended: true, bytes: this.bytes }
+    await writer.finish(cursorToJson(cursor))
+    this.#cursor = cursor
     this.#unflushed = 0
   }
 
@@ -58,6 +66,13 @@ export class LogSink {
     if (this.#unflushed > 0) this.#cursor = null
     this.#unflushed = 0
     await writer?.close()
+  }
+
+  async #flush(cursor: LogCursor): Promise<void> {
+    const writer = await this.#open()
+    await writer.flush(cursorToJson(cursor))
+    this.#cursor = cursor
+    this.#unflushed = 0
   }
 
   async #open(): Promise<LogWriter> {

@@ -100,14 +100,39 @@ describe('installed by helm, with SQLite and files', { skip: NEEDS_OWN, timeout:
     await kubectl(['delete', old, '-n', own])
     await kubectl(['create', '-n', team, '-f', '-'], listOf(dagRun('later', 'steps')))
     assert.deepEqual(await phasesOf(house(), team, ['later']), { later: 'succeeded' })
+    // Whoever asks is told what it cannot do.
+    const [pod = ''] = await pods()
+    await assert.rejects(kubectl(['wait', pod, '-n', own, '--for=condition=Ready', '--timeout=1s']))
+    assert.match(
+      await kubectl(['logs', pod, '-n', own]),
+      new RegExp(`"some namespaces may not be looked at[^"]*","refused":\\["${otherTeam}"\\]`),
+    )
+  })
+
+  test('a namespace that comes back is looked after again', async () => {
+    const { kubectl, helm, chart, otherTeam, ready } = house()
+    await kubectl(['create', 'namespace', otherTeam])
+    // Its role went with it.
+    await helm(['upgrade', ...chart({ maxParallel: 7 })])
+    await ready()
+    await kubectl(['apply', '-n', otherTeam, '-f', '-'], listOf(dag('steps', STEPS)))
+    await kubectl(['create', '-n', otherTeam, '-f', '-'], listOf(dagRun('back', 'steps')))
+    assert.deepEqual(await phasesOf(house(), otherTeam, ['back']), { back: 'succeeded' })
   })
 
   test('uninstalled, the claim stays, and what the page names goes by the command it gives', async () => {
-    const { helm, kubectl, own, team } = house()
-    await kubectl(['delete', 'dag,dr,dt', '-n', team, '--all'])
+    const { helm, kubectl, own, team, otherTeam } = house()
     await helm(['uninstall', RELEASE, '-n', own, '--wait'])
     const kinds = 'pods,configmaps,persistentvolumeclaims'
-    await kubectl(['delete', kinds, '-n', team, '-l', `kontroler.greedykomodo/installation=${RELEASE}`])
+    for (const namespace of [team, otherTeam])
+      await kubectl([
+        'delete',
+        kinds,
+        '-n',
+        namespace,
+        '-l',
+        `kontroler.greedykomodo/installation=${RELEASE}`,
+      ])
     assert.deepEqual(await leftOver(house()), [`${own} persistentvolumeclaim/kontroler-state`])
   })
 })

@@ -26,12 +26,12 @@ export interface House {
   /** Values besides: image and namespaces; CRDs only where nobody has installed any. */
   readonly values: Values
   /** Arguments of `helm install`, `upgrade` and `template` after their names. */
-  chart(values: Values): readonly string[]
+  readonly chart: (values: Values) => readonly string[]
   /** Names of the pods of the controller. */
-  pods(): Promise<readonly string[]>
-  ready(): Promise<void>
+  readonly pods: () => Promise<readonly string[]>
+  readonly ready: () => Promise<void>
   /** Something that the controller serves, by way of its Service. */
-  asked(path: string): Promise<string>
+  readonly asked: (path: string) => Promise<string>
 }
 
 /** The house of a suite. What it holds is made before its tests and goes after them. */

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { PASSWORD, ROLE } from '../../contracts/postgres/server.ts'
 import type { Values } from '../../chart/helm.ts'
 import { NEEDS_OWN } from '../shared.ts'
-import { houseOf } from './house.ts'
+import { houseOf, until } from './house.ts'
 import { type Servers, startServers } from './postgres-and-s3.ts'
 import { listOf } from './programs.ts'
 import { examplesGo, examplesRun, examplesTell, leftOver } from './scenes.ts'
@@ -59,6 +59,16 @@ describe('applied by kubectl, with PostgreSQL and S3', { skip: NEEDS_OWN, timeou
     const sql = `SELECT count(*)::int AS runs FROM kontroler.run`
     const [row] = await servers.postgres.admin(sql, ROLE)
     assert.ok(Number(row?.['runs']) > 20, JSON.stringify(row))
+  })
+
+  test('its logs are in the bucket', async () => {
+    const selector = 'kontroler.greedykomodo/run-name=hello,kontroler.greedykomodo/task=greet'
+    const path = 'jsonpath={.items[0].metadata.labels.kontroler\\.greedykomodo/run}'
+    const run = await house().kubectl(['get', 'pods', '-n', house().team, '-l', selector, '-o', path])
+    const isGreeting = (key: string): boolean => key.startsWith('kontroler/') && key.includes(run)
+    await until(async () => (await servers.keys()).filter(isGreeting).length >= 4)
+    const said = await Promise.all((await servers.keys()).filter(isGreeting).map(key => servers.object(key)))
+    assert.ok(said.includes('hello, world\n'), said.join('\n'))
   })
 
   test('what was applied is deleted, and nothing is left over', async () => {

@@ -1,4 +1,4 @@
-import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { type PostgresServer, startPostgres } from '../../contracts/postgres/server.ts'
 import { NODE_ADDRESS } from '../node-config.ts'
 import { type S3Server, startS3Server } from '../s3-server.ts'
@@ -13,6 +13,7 @@ export interface Servers {
   readonly host: string
   /** Keys of the bucket. */
   keys(): Promise<readonly string[]>
+  object(key: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -34,6 +35,10 @@ export async function startServers(): Promise<Servers> {
     async keys() {
       const { Contents } = await client.send(new ListObjectsV2Command({ Bucket: BUCKET }))
       return (Contents ?? []).flatMap(({ Key }) => Key ?? [])
+    },
+    async object(key) {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
+      return (await Body?.transformToString()) ?? ''
     },
     async close() {
       client.destroy()
