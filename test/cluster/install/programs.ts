@@ -10,7 +10,8 @@ export type Program = (args: readonly string[], input?: string) => Promise<strin
 export function programOf(cluster: Kubernetes, name: 'kubectl' | 'helm'): Program {
   return async (args, input = '') => {
     const child = spawn(cluster.program(name), ['--kubeconfig', cluster.kubeconfig, ...args])
-    child.stdin.end(input)
+    // Who fails early does not read what it is given.
+    child.stdin.on('error', () => undefined).end(input)
     const [out, said] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
     if (child.exitCode === 0) return out
     throw new Error(`${name} ${args.join(' ')} ended with ${child.exitCode}: ${said}${out}`)

@@ -89,11 +89,14 @@ export async function examplesGo({ kubectl, team }: House): Promise<void> {
 }
 
 /** What a release has left in the namespaces of a house, but for what Kubernetes itself puts into each. */
-export async function leftOver({ kubectl, own, team, otherTeam }: House): Promise<readonly string[]> {
+export async function leftOver(
+  { kubectl, own, team, otherTeam }: House,
+  selector = '',
+): Promise<readonly string[]> {
   const kinds = 'all,configmap,secret,pvc,role,rolebinding,serviceaccount,networkpolicy,pdb'
   const found: string[] = []
   for (const namespace of [own, team, otherTeam]) {
-    const names = await kubectl(['get', kinds, '-n', namespace, '-o', 'name'])
+    const names = await kubectl(['get', kinds, '-n', namespace, '-l', selector, '-o', 'name'])
     for (const name of names.split('\n').filter(Boolean))
       if (!/^configmap\/kube-root-ca\.crt$|^serviceaccount\/default$/u.test(name))
         found.push(`${namespace} ${name}`)
