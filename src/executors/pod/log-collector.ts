@@ -198,7 +198,7 @@ class Collector implements LogCollector {
       const { run, task, attempt } = pod.attempt
       const ref: LogRef = { run, task, attempt, ...(name === '' ? {} : { container: name }) }
       const place = { namespace: pod.namespace, pod: pod.pod, uid: pod.uid, container }
-      const log = new ContainerLog(this.#host, ref, place, state)
+      const log = new ContainerLog(this.#host, ref, place, state, pod.began?.[container] ?? null)
       log.watch(this.#watched.has(`${key} ${name}`))
       known.set(name, { attempt: pod.attempt, name, log, life: this.#live(log) })
     }

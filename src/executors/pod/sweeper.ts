@@ -3,7 +3,7 @@ import type { Reflector } from '../../kubernetes/reflector.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
 import type { PodLogs } from './cluster-logs.ts'
-import { type LoggedPod, othersOf } from './logged-pod.ts'
+import { type LoggedPod, othersOf, ownBegan } from './logged-pod.ts'
 import { attemptId, containerName, fenceOfLabels, isTombstone, type PodPlace, refOfPod } from './names.ts'
 import type { Pod } from './pod.ts'
 
@@ -15,6 +15,8 @@ export interface Kept {
   readonly state: 'over' | 'tombstone' | 'alive'
   /** Its init containers and sidecars. */
   readonly others: readonly string[]
+  /** When its task's container began. */
+  readonly began: number | null
   readonly firstSeenAt: number
 }
 
@@ -119,7 +121,7 @@ export class Sweeper {
       for (const { kept, namespace, name, uid } of reflector.known()) {
         const { ref } = kept
         if (ref === null || isMine(ref) || this.#closed) continue
-        if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid }, kept.others)
+        if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid }, kept)
         else if (kept.state === 'alive' && clock.now() - kept.firstSeenAt >= ORPHAN_MS)
           await this.#orphan(ref, { namespace, name, uid })
       }
@@ -151,11 +153,20 @@ export class Sweeper {
   }
 
   /** Ended under an engine that did not live to see to its log. */
-  async #recover(ref: AttemptRef, place: PodPlace, others: readonly string[]): Promise<void> {
+  async #recover(ref: AttemptRef, place: PodPlace, { others, began }: Kept): Promise<void> {
     const { logs, standing, trouble } = this.#options
     const { namespace, name, uid } = place
     if (this.#done.has(uid) || this.#collecting.has(uid)) return
-    const pod = { attempt: ref, namespace, pod: name, uid, own: containerName(ref.task), others }
+    const own = containerName(ref.task)
+    const pod: LoggedPod = {
+      attempt: ref,
+      namespace,
+      pod: name,
+      uid,
+      own,
+      others,
+      ...(began === null ? {} : { began: { [own]: began } }),
+    }
     try {
       if (await logs.isComplete(pod)) {
         this.#done.add(uid)
@@ -217,6 +228,7 @@ export function keptOf(pod: KubeObject, installation: string, now: number): Kept
   return {
     ref,
     others: ref === null ? [] : othersOf(pod as Pod, ref),
+    began: ref === null ? null : ownBegan(pod as Pod, ref),
     fence: fenceOfLabels(pod.metadata.labels ?? {}),
     state: over ? 'over' : isTombstone(pod) ? 'tombstone' : 'alive',
     firstSeenAt: now,
