@@ -47,8 +47,8 @@ export interface ReadOptions {
 /** How reading ended. */
 export interface ReadResult {
   /**
-   * `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `full` no more of it is kept, and
-   * the log says so; `broken` by something else.
+   * `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `full` no more of it is kept,
+   * and the log says so; `broken` by something else.
    */
   readonly kind: 'end' | 'stopped' | 'lost' | 'full' | 'broken'
   /** What broke it. */

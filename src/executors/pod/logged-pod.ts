@@ -20,7 +20,7 @@ export interface LoggedPod {
 
 const NONE: readonly string[] = []
 
-/** Init containers and sidecars of an attempt's pod, injected ones too; not those that somebody attached to debug it. */
+/** Init containers and sidecars of an attempt's pod, injected ones too; not those that were attached to debug it. */
 export function othersOf(pod: Pod, attempt: AttemptRef): readonly string[] {
   const { initContainers = [], containers = [] } = pod.spec
   if (initContainers.length === 0 && containers.length <= 1) return NONE
