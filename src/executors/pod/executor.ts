@@ -16,9 +16,11 @@ import type {
 import { mayBeSentAgain, PodAttempt } from './attempt.ts'
 import { Cluster, placeOf } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
+import { type EventFeed, startEventFeed } from './event-feed.ts'
+import { Evidence } from './evidence.ts'
 import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
 import { ignoredOf } from './ignored.ts'
-import { installationSelector, refOfPod } from './names.ts'
+import { installationSelector, podName, refOfPod } from './names.ts'
 import type { Pod } from './pod.ts'
 import { type Kept, keptOf, Sweeper } from './sweeper.ts'
 
@@ -60,7 +62,11 @@ class PodExecutor implements Executor {
   readonly #fences: Fences
   readonly #cluster: Cluster
   readonly #attempts = new Map<string, PodAttempt>()
+  /** The same, by namespace and name of their pods. */
+  readonly #byPod = new Map<string, PodAttempt>()
   readonly #reflectors: Reflector<Kept>[]
+  readonly #evidence: Evidence
+  #feed: EventFeed | null = null
   #sweeper: Sweeper | null = null
   #awaySince: number | null = null
   #closed = false
@@ -87,6 +93,14 @@ class PodExecutor implements Executor {
       stopGraceMs: options.stopGraceMs,
     })
     this.#reflectors = []
+    this.#evidence = new Evidence({
+      clock,
+      isMine: ref => this.#attempts.has(keyOf(ref)),
+      standing: options.standing,
+      isLogDurable: ref => options.logs.isComplete(ref),
+      drop: pod => this.#cluster.dropFinalizer(pod),
+      trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
+    })
   }
 
   get era(): string {
@@ -111,6 +125,12 @@ class PodExecutor implements Executor {
           },
         }),
       )
+    this.#feed = startEventFeed({
+      client,
+      namespaces,
+      heard: ({ namespace, name, uid }, event) => this.#byPod.get(`${namespace}/${name}`)?.told(uid, event),
+      trouble: message => this.#options.trouble?.('CLUSTER_TROUBLE', message, null),
+    })
     await Promise.all(this.#reflectors.map(({ synced }) => synced))
     this.#sweeper = new Sweeper({
       clock,
@@ -134,13 +154,13 @@ class PodExecutor implements Executor {
   async adopt(ref: Intended): Promise<boolean> {
     const known = this.#attempts.get(keyOf(ref))
     if (known !== undefined) {
-      known.adopt(null)
+      known.adopt(null, ref)
       return true
     }
     // The watch may lag behind an engine that has just died: only the server knows.
     const pod = await this.#cluster.find(ref)
     if (pod === null && mayBeSentAgain(ref, this.#options.clock.now())) return false
-    this.#attempt(ref).adopt(pod)
+    this.#attempt(ref).adopt(pod, ref)
     return true
   }
 
@@ -153,6 +173,7 @@ class PodExecutor implements Executor {
     const attempt = this.#attempts.get(keyOf(ref))
     if (attempt === undefined) return
     this.#attempts.delete(keyOf(ref))
+    this.#byPod.delete(podKey(attempt.ref))
     void attempt.close()
   }
 
@@ -165,7 +186,7 @@ class PodExecutor implements Executor {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all(this.#reflectors.map(reflector => reflector.stop()))
-    await this.#fences.close()
+    await Promise.all([this.#feed?.close(), this.#evidence.close(), this.#fences.close()])
     const busy = [...this.#attempts.values()].map(attempt => attempt.close())
     this.#attempts.clear()
     await Promise.all(busy)
@@ -189,6 +210,7 @@ class PodExecutor implements Executor {
       ref,
     )
     this.#attempts.set(key, attempt)
+    this.#byPod.set(podKey(ref), attempt)
     return attempt
   }
 
@@ -198,11 +220,13 @@ class PodExecutor implements Executor {
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
+    this.#evidence.seen(pod, ref)
     if (ref !== null) this.#attempts.get(keyOf(ref))?.seen(pod)
   }
 
   #deleted(last: Remembered<Kept>, pod: Pod | null): void {
     this.#sweeper?.forget(last.uid)
+    this.#evidence.forget(last.uid)
     const { ref } = last.kept
     if (ref === null) return
     const attempt = this.#attempts.get(keyOf(ref))
@@ -243,4 +267,5 @@ class PodExecutor implements Executor {
   }
 }
 
+const podKey = (ref: Intended): string => `${ref.namespace}/${podName(ref)}`
 const keyOf = ({ run, task, attempt }: AttemptRef): string => `${run}/${task}/${attempt}`
