@@ -2,7 +2,7 @@ import type { ContainerWork } from '../../core/dag/dag.ts'
 import type { Client } from '../../kubernetes/client.ts'
 import type { Remembered } from '../../kubernetes/known.ts'
 import type { ApiProblem } from '../../kubernetes/problem.ts'
-import { type Reflector, startReflector } from '../../kubernetes/reflector.ts'
+import { type Reflector, startReflector, type View } from '../../kubernetes/reflector.ts'
 import { PODS } from '../../kubernetes/resource.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type {
@@ -43,19 +43,24 @@ export interface PodExecutorOptions {
   readonly trouble?: (code: string, message: string, run: string | null) => void
 }
 
+export interface PodExecutor extends Executor {
+  /** How fresh what is known of the pods is. */
+  views(): readonly View[]
+}
+
 /**
  * Runs attempts as pods, each started at most once by way of a shared fence (`docs/adr/0011-pod-start.md`). Resolves
  * when it has seen what is there.
  *
  * @throws {ApiProblem} The cluster refuses what is asked for, so that nothing here could work.
  */
-export async function openPodExecutor(options: PodExecutorOptions): Promise<Executor> {
-  const executor = new PodExecutor(options)
+export async function openPodExecutor(options: PodExecutorOptions): Promise<PodExecutor> {
+  const executor = new RunningExecutor(options)
   await executor.open()
   return executor
 }
 
-class PodExecutor implements Executor {
+class RunningExecutor implements PodExecutor {
   readonly name = 'pod'
   readonly byReference = true
   readonly #options: PodExecutorOptions
@@ -140,6 +145,16 @@ class PodExecutor implements Executor {
       standing: this.#options.standing,
       remove: pod => this.#cluster.remove(pod),
       trouble: (code, message, run) => this.#options.trouble?.(code, message, run),
+    })
+  }
+
+  views(): readonly View[] {
+    return this.#reflectors.map((reflector, index) => {
+      const namespace = this.#options.namespaces?.[index]
+      return {
+        name: namespace === undefined ? 'pods' : `pods of ${namespace}`,
+        state: () => reflector.state(),
+      }
     })
   }
 
