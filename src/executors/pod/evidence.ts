@@ -8,7 +8,6 @@ export interface EvidenceOptions {
   /** Whether this engine looks after the attempt: then its outcome is not durable yet. */
   readonly isMine: (ref: AttemptRef) => boolean
   readonly standing: (ref: AttemptRef) => Promise<'live' | 'ended' | 'unknown'>
-  readonly isLogDurable: (ref: AttemptRef) => Promise<boolean>
   /** Takes our finalizer off the pod; false when the pod is other than it was, so that it is looked at again. */
   readonly drop: (pod: HeldPod) => Promise<boolean>
   readonly trouble: (message: string) => void
@@ -24,6 +23,7 @@ interface Held {
   readonly pod: HeldPod
   /** Null for a pod that only looks like ours. */
   readonly ref: AttemptRef | null
+  readonly isLogDurable: () => Promise<boolean>
   /** Since when somebody waits for it to go; null while nobody does. */
   readonly goingSince: number | null
 }
@@ -48,12 +48,13 @@ export class Evidence {
     this.#later()
   }
 
-  seen(pod: Pod, ref: AttemptRef | null): void {
+  seen(pod: Pod, ref: AttemptRef | null, isLogDurable: () => Promise<boolean>): void {
     const { name, namespace = '', uid, finalizers = [], resourceVersion, deletionTimestamp } = pod.metadata
     if (!finalizers.includes(FINALIZER)) return this.forget(uid)
     const since = deletionTimestamp === undefined ? null : this.#options.clock.now()
     const goingSince = this.#held.get(uid)?.goingSince ?? since
-    this.#held.set(uid, { pod: { namespace, name, uid, finalizers, resourceVersion }, ref, goingSince })
+    const held = { namespace, name, uid, finalizers, resourceVersion }
+    this.#held.set(uid, { pod: held, ref, isLogDurable, goingSince })
   }
 
   forget(uid: string): void {
@@ -74,14 +75,14 @@ export class Evidence {
     await this.#looking
   }
 
-  async #isDone({ ref, goingSince }: Held): Promise<boolean> {
-    const { clock, isMine, isLogDurable, standing } = this.#options
+  async #isDone({ ref, isLogDurable, goingSince }: Held): Promise<boolean> {
+    const { clock, isMine, standing } = this.#options
     if (ref === null) return goingSince !== null
     if (isMine(ref)) return false
     const stands = await standing(ref)
     if (stands !== 'ended') return stands === 'unknown'
     const isUrgent = goingSince !== null && clock.now() - goingSince >= LOG_MS_MAX
-    return isUrgent || (await isLogDurable(ref))
+    return isUrgent || (await isLogDurable())
   }
 
   #later(): void {

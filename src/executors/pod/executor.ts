@@ -102,7 +102,6 @@ class RunningExecutor implements PodExecutor {
       clock,
       isMine: ref => this.#attempts.has(keyOf(ref)),
       standing: options.standing,
-      isLogDurable: ref => options.logs.isComplete(ref),
       drop: pod => this.#cluster.dropFinalizer(pod),
       trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
@@ -235,7 +234,7 @@ class RunningExecutor implements PodExecutor {
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
-    this.#evidence.seen(pod, ref)
+    this.#evidence.seen(pod, ref, async () => ref === null || (await this.#options.logs.isComplete(ref)))
     if (ref !== null) this.#attempts.get(keyOf(ref))?.seen(pod)
   }
 
