@@ -137,8 +137,8 @@ describe('outcomes on a real kubelet', { timeout: 300_000 }, () => {
       'an image that is not to be had',
       'IMAGE_PULL',
       'imageError IMAGE_ERROR null',
-      /nowhere\.invalid/u,
-      () => ({ work: { image: 'nowhere.invalid/none:1' } }),
+      /127\.0\.0\.1:1/u,
+      () => ({ work: { image: '127.0.0.1:1/none:1' } }),
     )
     waitsAndEnds(
       'a variable from a Secret that is not there',

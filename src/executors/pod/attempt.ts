@@ -16,7 +16,7 @@ import {
 import { refusedCreate } from './refused.ts'
 import type { Held, Why } from './pending.ts'
 import { GATE, isTombstone } from './names.ts'
-import type { Pod } from './pod.ts'
+import { hasBegun, type Pod } from './pod.ts'
 import { podProblem } from './problem.ts'
 import { fieldsOf } from './template.ts'
 import { type Cluster, placeOf } from './cluster.ts'
@@ -36,8 +36,11 @@ export interface AttemptHost {
 
 const RETRY_MS_MIN = 100
 const RETRY_MS_MAX = 5_000
-/** A pod that was asked to end and is on no node after so long is removed: no kubelet would ever heed the deadline. */
-const UNPLACED_MS = 3_000
+/**
+ * A pod that was asked to end and of which no container has begun after so long is removed: no kubelet heeds a deadline
+ * before the pod is on its node and its volumes are there.
+ */
+const NOT_BEGUN_MS = 3_000
 /** A kubelet that does not end a pod within this time after its grace is not there: the pod is deleted. */
 const UNHEEDED_MS = 60_000
 /** What holds a start back is said anew at most so often while only its words change, as with numbers in them. */
@@ -226,7 +229,7 @@ export class PodAttempt {
   }
 
   async #withoutPod(pod: Pod, now: number): Promise<void> {
-    if (this.#graceMs === null || pod.spec.nodeName !== undefined)
+    if (this.#graceMs === null || hasBegun(pod))
       return this.#end(deletedOutcome(pod, this.#graceMs !== null), now, pod)
     // It was removed so that it never starts, and its name is free again.
     this.#pod = null
@@ -355,7 +358,7 @@ export class PodAttempt {
     }
     if (pod.metadata.deletionTimestamp !== undefined) return
     const own = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
-    const limit = pod.spec.nodeName === undefined ? UNPLACED_MS : own + UNHEEDED_MS
+    const limit = hasBegun(pod) ? own + UNHEEDED_MS : NOT_BEGUN_MS
     const left = this.#stopAt + limit - clock.now()
     if (left > 0) this.#lookIn(left)
     else await cluster.remove(placeOf(pod))
