@@ -15,8 +15,8 @@ import {
 } from './outcome.ts'
 import { refusedCreate } from './refused.ts'
 import type { Held, Why } from './pending.ts'
-import { GATE, isTombstone } from './names.ts'
-import { hasBegun, type Pod } from './pod.ts'
+import { fenceOfLabels, GATE, isTombstone } from './names.ts'
+import { hasBegun, isOver, type Pod } from './pod.ts'
 import { podProblem } from './problem.ts'
 import { fieldsOf } from './template.ts'
 import { type Cluster, placeOf } from './cluster.ts'
@@ -209,9 +209,11 @@ export class PodAttempt {
   async #withPod(pod: Pod): Promise<void> {
     const now = this.#host.clock.now()
     if (isTombstone(pod)) return this.#end(neverStarted, now, null)
-    const look = lookAt(pod, { stopAsked: this.#graceMs !== null, now })
+    const stopAsked = this.#graceMs !== null
+    if (this.#gone && stopAsked && !hasBegun(pod) && !isOver(pod)) return await this.#takeNameOf(pod)
+    const look = lookAt(pod, { stopAsked, now })
     if (look.kind === 'ended') return this.#end(look.outcome, look.at, pod)
-    if (this.#gone) return await this.#withoutPod(pod, now)
+    if (this.#gone) return this.#end(deletedOutcome(pod, stopAsked), now, pod)
     const { why, giveUp } = look.kind === 'running' ? { why: null, ...look } : this.#heldBack(pod, look)
     if (giveUp !== null && giveUp.at <= now) return this.#end(giveUp.outcome, now, pod)
     if (giveUp !== null) this.#lookIn(giveUp.at - now)
@@ -223,16 +225,15 @@ export class PodAttempt {
 
   /** What the pod says of itself, or else what others say of it. */
   #heldBack(pod: Pod, look: Extract<Look, { kind: 'pending' }>): Held {
-    if (this.#warnings.isFenceGone && this.fence !== null) this.#host.cluster.fenceGone(this.fence)
+    const fence = fenceOfLabels(pod.metadata.labels ?? {})
+    if (fence !== null && this.#warnings.isFenceGone) this.#host.cluster.fenceGone(fence)
     const told = look.why === null ? this.#warnings.heldBack(pod) : null
     return told === null ? look : { why: told.why, giveUp: look.giveUp ?? told.giveUp }
   }
 
-  async #withoutPod(pod: Pod, now: number): Promise<void> {
-    if (this.#graceMs === null || hasBegun(pod))
-      return this.#end(deletedOutcome(pod, this.#graceMs !== null), now, pod)
-    // It was removed so that it never starts, and its name is free again.
-    this.#pod = null
+  /** It was removed so that it never starts, and its name is free again. */
+  async #takeNameOf(removed: Pod): Promise<void> {
+    if (this.#pod === removed) this.#pod = null
     this.#gone = false
     await this.#takeName()
   }
