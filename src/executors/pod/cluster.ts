@@ -180,14 +180,19 @@ export class Cluster {
     const { client, installation } = this.#options
     const labelSelector = `${installationSelector(installation)},${runSelector(run)}`
     for (const namespace of namespaces) {
-      const { items } = await client.list(
-        VOLUME_CLAIMS,
-        { namespace, labelSelector },
-        { metadataOnly: true, priority: 'housekeeping' },
-      )
-      for (const { metadata } of items) {
-        const place = { namespace: metadata.namespace ?? '', name: metadata.name }
-        await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+      try {
+        const { items } = await client.list(
+          VOLUME_CLAIMS,
+          { namespace, labelSelector },
+          { metadataOnly: true, priority: 'housekeeping' },
+        )
+        for (const { metadata } of items) {
+          const place = { namespace: metadata.namespace ?? '', name: metadata.name }
+          await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+        }
+      } catch (error) {
+        // With a namespace our rights in it are gone, and its claims too.
+        if (!isProblem(error, 'forbidden')) throw error
       }
     }
     // The claim stays as long as tombstones name it: their fences take nothing new, so that they soon are closed.

@@ -177,13 +177,24 @@ export class Fences {
   /** The order matters: without its ConfigMap nothing starts any more; only then may names become free again. */
   async #end(name: string, fence: Fence): Promise<void> {
     const { client, clock, limits, installation } = this.#options
+    const ended: string[] = []
     for (const namespace of fence.namespaces.keys()) {
       const place = { namespace, name: fenceName(installation, name) }
-      await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+      try {
+        await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+        ended.push(namespace)
+      } catch (error) {
+        // With a namespace our rights in it are gone; that is no reason to leave pods in the others.
+        if (!isProblem(error, 'forbidden')) throw error
+        this.#options.trouble(`fences: ${String(error)}`)
+      }
     }
-    this.#open.delete(name)
-    await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
-    await this.#removePods(name, fence.namespaces.keys())
+    if (ended.length === fence.namespaces.size) this.#open.delete(name)
+    // What could not be closed is tried again, but not at once.
+    fence.lastUsedAt = this.#now()
+    if (ended.length > 0) await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
+    await this.#removePods(name, ended)
+    for (const namespace of ended) fence.namespaces.delete(namespace)
   }
 
   async #removePods(fence: string, namespaces: Iterable<string>): Promise<void> {
