@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { GATE } from '../../src/executors/pod/names.ts'
 import type { Client } from '../../src/kubernetes/client.ts'
+import { NODES } from '../../src/kubernetes/resource.ts'
 import type { AttemptSpec } from '../../src/ports/executor.ts'
 import type { Watched } from '../contracts/executor-harness.ts'
 import { type Cluster, startCluster } from './cluster.ts'
@@ -159,6 +160,15 @@ describe('outcomes on a fake node', { timeout: 240_000 }, () => {
     assert.equal(said(await engine.ended(spec)), 'succeeded SUCCEEDED 0')
   })
 
+  /** Where no node is left at all the cluster evicts nothing, as it then doubts itself. */
+  const addHealthyNode = async (): Promise<void> => {
+    const name = 'spare'
+    await client.create(NODES, undefined, { metadata: { name } })
+    const now = new Date().toISOString()
+    const ready = { type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now }
+    await client.mergePatch(NODES, { name }, { status: { conditions: [ready] } }, { subresource: 'status' })
+  }
+
   // The last one: the node is lost for all.
   test('a node that is heard of no more → lost NODE_LOST, by the cluster’s own taint manager', async () => {
     const key = 'node.kubernetes.io/unreachable'
@@ -166,6 +176,7 @@ describe('outcomes on a fake node', { timeout: 240_000 }, () => {
     const spec = { ...task(SILENT), work: { ...house.held(podTemplate).work } }
     engine.executor.start(spec)
     await engine.running(spec)
+    await addHealthyNode()
     await node.lose()
     await eventually(
       'it is to go',

@@ -14,6 +14,7 @@ import {
   startError,
 } from './outcome.ts'
 import { refusedCreate } from './refused.ts'
+import { Looks } from './looks.ts'
 import type { Held, Why } from './pending.ts'
 import { fenceOfLabels, GATE, isTombstone } from './names.ts'
 import { hasBegun, isOver, type Pod } from './pod.ts'
@@ -34,8 +35,6 @@ export interface AttemptHost {
   reached(problem: ApiProblem | null): void
 }
 
-const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 5_000
 /**
  * A pod that was asked to end and of which no container has begun after so long is removed: no kubelet heeds a deadline
  * before the pod is on its node and its volumes are there.
@@ -50,11 +49,12 @@ const INTENT_MS_MAX = 5 * 60_000
 
 /**
  * One attempt under watch. As with the other executors there is one question, "what do the cluster and what was
- * asked for say now", asked by `#look` after every call, event and timer; the answer decides, never the event.
+ * asked for say now", asked by `#lookOnce` after every call, event and timer; the answer decides, never the event.
  */
 export class PodAttempt {
   readonly ref: Intended
   readonly #host: AttemptHost
+  readonly #looks: Looks
   readonly #warnings = new Warnings()
   /** UID of the pod that is known to be durable as its own. */
   #recorded: string | null
@@ -73,16 +73,17 @@ export class PodAttempt {
   /** What was last said to hold it back, and when. */
   #why: (Why & { readonly at: number }) | null = null
   #outcome: { readonly outcome: Outcome; readonly at: number } | null = null
-  #retryMs = RETRY_MS_MIN
-  #timer: { readonly at: number; readonly off: () => void } | null = null
-  #looking: Promise<void> | null = null
-  #again = false
   #closed = false
 
   constructor(host: AttemptHost, ref: Intended) {
     this.#host = host
     this.ref = ref
     this.#recorded = uidOf(ref.handle)
+    this.#looks = new Looks({
+      clock: host.clock,
+      look: () => this.#lookOnce(),
+      failed: error => this.#failed(error),
+    })
   }
 
   get fence(): string | null {
@@ -99,7 +100,7 @@ export class PodAttempt {
     this.#wanted = 'start'
     this.#said = ''
     this.#outcome = null
-    this.#look()
+    this.#looks.soon()
   }
 
   /** It was started by somebody, or its pod is there: it is watched, and told again. */
@@ -109,7 +110,7 @@ export class PodAttempt {
     this.#said = ''
     this.#outcome = null
     if (pod !== null) this.#pod = pod
-    this.#look()
+    this.#looks.soon()
   }
 
   stop(graceMs: number): void {
@@ -117,14 +118,14 @@ export class PodAttempt {
     this.#stopAt = this.#host.clock.now()
     if (this.#outcome !== null) this.#said = ''
     this.#outcome = null
-    this.#look()
+    this.#looks.soon()
   }
 
   seen(pod: Pod): void {
     if (this.#pod !== null && this.#pod.metadata.uid !== pod.metadata.uid && !this.#gone) return
     this.#pod = pod
     this.#gone = false
-    this.#look()
+    this.#looks.soon()
   }
 
   /** The pod is no more; `pod` is the last that was seen of it. */
@@ -132,7 +133,7 @@ export class PodAttempt {
     if (this.#pod !== null && this.#pod.metadata.uid !== pod.metadata.uid) return
     this.#pod = pod
     this.#gone = true
-    this.#look()
+    this.#looks.soon()
   }
 
   /** It went while nobody looked, so that its last state is not known. */
@@ -143,62 +144,21 @@ export class PodAttempt {
   /** Somebody in the cluster warns of a pod of this name. */
   told(uid: string, event: PodEvent): void {
     if (this.#outcome !== null || (this.#pod !== null && this.#pod.metadata.uid !== uid)) return
-    if (this.#warnings.take(event, this.#host.clock.now())) this.#look()
+    if (this.#warnings.take(event, this.#host.clock.now())) this.#looks.soon()
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#timer?.off()
-    await this.#looking
-  }
-
-  #look(): void {
-    if (this.#closed) return
-    this.#again = true
-    this.#looking ??= this.#lookUntilQuiet().finally(() => {
-      this.#looking = null
-      if (this.#again) this.#look()
-    })
-  }
-
-  async #lookUntilQuiet(): Promise<void> {
-    // Nothing is reported inside the call that causes it.
-    await Promise.resolve()
-    while (this.#again && !this.#closed) {
-      this.#again = false
-      try {
-        await this.#lookOnce()
-        this.#retryMs = RETRY_MS_MIN
-      } catch (error) {
-        this.#failed(error)
-      }
-    }
+    await this.#looks.close()
   }
 
   /** Nothing that the world does here is an outcome: the question is asked again until it is answered. */
   #failed(error: unknown): void {
     if (isProblem(error)) this.#host.reached(error)
     else this.#host.trouble(error instanceof Error ? error.message : String(error), this.ref.run)
-    this.#lookIn(this.#nextRetry())
-  }
-
-  #nextRetry(): number {
-    const wait = this.#retryMs
-    this.#retryMs = Math.min(RETRY_MS_MAX, wait * 2)
-    return wait
-  }
-
-  #lookIn(delayMs: number): void {
-    const { clock } = this.#host
-    const at = clock.now() + delayMs
-    if (this.#closed || (this.#timer !== null && this.#timer.at <= at)) return
-    this.#timer?.off()
-    this.#timer = { at, off: clock.after(delayMs, () => this.#look()) }
   }
 
   async #lookOnce(): Promise<void> {
-    this.#timer?.off()
-    this.#timer = null
     if (this.#outcome !== null) return
     if (this.#pod !== null) return await this.#withPod(this.#pod)
     if (this.#graceMs !== null) return await this.#stopUnseen()
@@ -216,7 +176,7 @@ export class PodAttempt {
     if (this.#gone) return this.#end(deletedOutcome(pod, stopAsked), now, pod)
     const { why, giveUp } = look.kind === 'running' ? { why: null, ...look } : this.#heldBack(pod, look)
     if (giveUp !== null && giveUp.at <= now) return this.#end(giveUp.outcome, now, pod)
-    if (giveUp !== null) this.#lookIn(giveUp.at - now)
+    if (giveUp !== null) this.#looks.after(giveUp.at - now)
     if (look.kind === 'running') this.#sayRunning(pod, look.at)
     else if (why !== null) this.#sayPending(why, now)
     if (this.#graceMs !== null) await this.#stop(pod, this.#graceMs)
@@ -243,7 +203,7 @@ export class PodAttempt {
     const { cluster } = this.#host
     if (this.#recorded === pod.metadata.uid) {
       const after = await cluster.ungate(pod)
-      if (after === null) this.#lookIn(this.#nextRetry())
+      if (after === null) this.#looks.retry()
       else if (!this.#gone && this.#pod?.metadata.uid === after.metadata.uid) this.#pod = after
     } else if (this.#recorded !== null) {
       await cluster.remove(placeOf(pod))
@@ -266,7 +226,7 @@ export class PodAttempt {
     const said = `${why.reason} ${why.message}`
     if (this.#said === said || this.#said === 'running') return
     const waited = this.#why?.reason === why.reason ? at - this.#why.at : WORDS_MS
-    if (waited < WORDS_MS && this.#said !== '') return this.#lookIn(WORDS_MS - waited)
+    if (waited < WORDS_MS && this.#said !== '') return this.#looks.after(WORDS_MS - waited)
     this.#said = said
     this.#why = { ...why, at }
     this.#host.report({ kind: 'pending', ref: this.#shortRef(), at, ...why })
@@ -274,12 +234,12 @@ export class PodAttempt {
 
   #end(found: Outcome, at: number, pod: Pod | null): void {
     if (this.#closed) return
-    const waited = found === neverStarted && this.#why !== null ? `; ${this.#why.message}` : ''
+    const waited = found === neverStarted ? this.#why : null
     const outcome = this.#warnings.added(
-      waited === '' ? found : { ...found, message: `${found.message}${waited}` },
+      waited === null ? found : { ...found, message: `it waited: ${waited.message}` },
     )
     if (pod !== null && outcome.exitCode !== null && this.#said !== 'running') this.#sayRunning(pod, at)
-    this.#timer?.off()
+    this.#looks.callOff()
     this.#outcome = { outcome, at }
     this.#host.report({ kind: 'ended', ref: this.#shortRef(), at, outcome })
     if (pod !== null) this.#host.logs(this, pod, false)
@@ -291,7 +251,7 @@ export class PodAttempt {
     this.#host.reached(null)
     if (pod !== null) {
       this.#pod ??= pod
-      this.#again = true
+      this.#looks.soon()
       return
     }
     const message = 'its pod is gone, and nobody saw how it ended'
@@ -312,15 +272,21 @@ export class PodAttempt {
     if (!(made instanceof ApiProblem)) {
       this.#host.reached(null)
       this.#pod ??= made
-      this.#again = true
+      this.#looks.soon()
       return
     }
     if (made.kind === 'alreadyExists') return await this.#createdBefore()
     const refused = refusedCreate(made)
     if (refused === null) throw made
-    if (refused.kind === 'final') return this.#end(refused.outcome, this.#host.clock.now(), null)
+    if (refused.kind === 'final') {
+      // A cluster looks at its policies before it looks whether there is one already.
+      const pod = await this.#host.cluster.find(this.ref)
+      if (pod === null) return this.#end(refused.outcome, this.#host.clock.now(), null)
+      this.#pod ??= pod
+      return this.#looks.soon()
+    }
     this.#sayPending(refused.why, this.#host.clock.now())
-    this.#lookIn(this.#nextRetry())
+    this.#looks.retry()
   }
 
   async #createdBefore(): Promise<void> {
@@ -331,7 +297,7 @@ export class PodAttempt {
       return this.#end(lostOutcome(message), this.#host.clock.now(), null)
     }
     this.#pod ??= pod
-    this.#again = true
+    this.#looks.soon()
   }
 
   /** Never seen: the name is taken by a pod that never starts, so that whoever comes late meets it. */
@@ -341,14 +307,16 @@ export class PodAttempt {
   }
 
   async #takeName(): Promise<void> {
-    const pod = await this.#host.cluster.occupy(this.ref).catch((error: unknown) => {
-      // Where there is no room, or no such pod may be, nothing of it is or comes to be: nobody waits for that.
-      if (isProblem(error) && refusedCreate(error) !== null) return null
-      throw error
+    const { cluster, clock } = this.#host
+    const pod = await cluster.occupy(this.ref).catch((error: unknown) => {
+      if (!isProblem(error) || refusedCreate(error) === null) throw error
+      // Where there is no room, or no such pod may be, none of it comes to be; but there may be one from before.
+      return cluster.find(this.ref)
     })
-    if (pod === null) return this.#end(neverStarted, this.#host.clock.now(), null)
+    if (pod === null) return this.#end(neverStarted, clock.now(), null)
+    this.#toldGraceMs = Number.POSITIVE_INFINITY
     this.#pod ??= pod
-    this.#again = true
+    this.#looks.soon()
   }
 
   async #stop(pod: Pod, graceMs: number): Promise<void> {
@@ -361,7 +329,7 @@ export class PodAttempt {
     const own = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
     const limit = hasBegun(pod) ? own + UNHEEDED_MS : NOT_BEGUN_MS
     const left = this.#stopAt + limit - clock.now()
-    if (left > 0) this.#lookIn(left)
+    if (left > 0) this.#looks.after(left)
     else await cluster.remove(placeOf(pod))
   }
 

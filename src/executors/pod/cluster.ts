@@ -168,7 +168,9 @@ export class Cluster {
     try {
       if (isOver(seen)) return
       const now = await client.get<Pod>(PODS, place, { priority: 'housekeeping' })
-      if (!isOver(now) && now.metadata.uid === seen.metadata.uid)
+      // One that somebody deletes is told already.
+      const isTold = now.metadata.deletionTimestamp !== undefined
+      if (!isOver(now) && !isTold && now.metadata.uid === seen.metadata.uid)
         await this.stop(now, Number.POSITIVE_INFINITY)
     } catch (error) {
       if (!isProblem(error, 'notFound') && !isProblem(error, 'conflict')) throw error
