@@ -43,6 +43,8 @@ interface Fence {
   /** Namespaces in which its ConfigMap is or may be. */
   readonly namespaces: Map<string, Promise<void>>
   attempts: number
+  /** It takes nothing new any more. */
+  isRetired: boolean
   readonly since: number
   lastUsedAt: number
 }
@@ -70,14 +72,24 @@ export class Fences {
 
   /** The fence that the next attempt is to mount. */
   get current(): string {
+    if (this.#isFull()) this.#current = this.#begin()
+    const fence = this.#open.get(this.#current)
+    // Whoever asks is about to write it down as an intent.
+    if (fence !== undefined) fence.lastUsedAt = this.#now()
+    return this.#current
+  }
+
+  /** The fence is given to no further attempt, so that it can be closed as soon as the last of its own has ended. */
+  retire(fence: string): void {
+    const known = this.#open.get(fence)
+    if (known !== undefined) known.isRetired = true
+  }
+
+  #isFull(): boolean {
     const fence = this.#open.get(this.#current)
     const { attemptsMax, ageMaxMs } = this.#options.limits
-    const old =
-      fence === undefined ||
-      fence.attempts >= attemptsMax ||
-      (fence.attempts > 0 && this.#now() - fence.since > ageMaxMs)
-    if (old) this.#current = this.#begin()
-    return this.#current
+    if (fence === undefined || fence.isRetired || fence.attempts >= attemptsMax) return true
+    return fence.attempts > 0 && this.#now() - fence.since > ageMaxMs
   }
 
   /** Finds the fences that earlier engines left, and looks after all of them from here on. */
@@ -135,6 +147,8 @@ export class Fences {
   /** Closes what can be closed now. */
   async look(): Promise<void> {
     const { isBusy, inUse, limits, ofPods } = this.#options
+    // Its tombstones do not wait for the next attempt, which may come tomorrow.
+    if (this.#isFull()) this.#current = this.#begin()
     const rested = ({ lastUsedAt }: Fence): boolean => this.#now() - lastUsedAt >= limits.restMs
     const idle = [...this.#open].filter(
       ([name, fence]) => name !== this.#current && rested(fence) && !isBusy(name),
@@ -163,13 +177,24 @@ export class Fences {
   /** The order matters: without its ConfigMap nothing starts any more; only then may names become free again. */
   async #end(name: string, fence: Fence): Promise<void> {
     const { client, clock, limits, installation } = this.#options
+    const ended: string[] = []
     for (const namespace of fence.namespaces.keys()) {
       const place = { namespace, name: fenceName(installation, name) }
-      await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+      try {
+        await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+        ended.push(namespace)
+      } catch (error) {
+        // With a namespace our rights in it are gone; that is no reason to leave pods in the others.
+        if (!isProblem(error, 'forbidden')) throw error
+        this.#options.trouble(`fences: ${String(error)}`)
+      }
     }
-    this.#open.delete(name)
-    await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
-    await this.#removePods(name, fence.namespaces.keys())
+    if (ended.length === fence.namespaces.size) this.#open.delete(name)
+    // What could not be closed is tried again, but not at once.
+    fence.lastUsedAt = this.#now()
+    if (ended.length > 0) await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
+    await this.#removePods(name, ended)
+    for (const namespace of ended) fence.namespaces.delete(namespace)
   }
 
   async #removePods(fence: string, namespaces: Iterable<string>): Promise<void> {
@@ -205,7 +230,7 @@ export class Fences {
 
   #fence(): Fence {
     const now = this.#now()
-    return { namespaces: new Map(), attempts: 0, since: now, lastUsedAt: now }
+    return { namespaces: new Map(), attempts: 0, isRetired: false, since: now, lastUsedAt: now }
   }
 
   #now(): number {
