@@ -47,7 +47,23 @@ describe('logs in a bucket', () => {
     await writer.write(Buffer.from('whole'))
     await writer.finish('end')
     await writer.close()
-    const store = await open()
+    const discarded = Promise.withResolvers<void>()
+    let asked = 0
+    const store = await open({
+      spool: {
+        ...spool,
+        // The second of two would look a second time when the first is done.
+        async size(ref) {
+          asked += 1
+          if (asked === 4) await discarded.promise
+          return await spool.size(ref)
+        },
+        async discard(ref) {
+          await spool.discard(ref)
+          discarded.resolve()
+        },
+      },
+    })
     const writers = await Promise.all([store.writer(log), store.writer(log)])
     await Promise.all(writers.map(one => one.finish('end')))
     assert.equal(await whole(store, log), 'whole')
