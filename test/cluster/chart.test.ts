@@ -17,6 +17,8 @@ import { fullCluster } from './shared.ts'
 const named = (name: string): string => `chart-${name}-${process.pid}`
 const [CONTROLLER, TEAM_A, TEAM_B, OTHER] = [named('own'), named('a'), named('b'), named('other')]
 const NAMESPACES = [CONTROLLER, TEAM_A, TEAM_B, OTHER]
+/** CRDs may be there, and another release's. */
+const TAKE = ['--take-ownership']
 const APPLY = ['apply', '--dry-run=server', '--server-side', '--force-conflicts', '--validate=strict']
 
 describe('the chart in a real cluster', () => {
@@ -83,11 +85,17 @@ describe('the chart in a real cluster', () => {
     const user = `system:serviceaccount:${CONTROLLER}:kontroler`
     const account = ['system:serviceaccounts', `system:serviceaccounts:${CONTROLLER}`, 'system:authenticated']
     const values: Values = { namespaces: [TEAM_A, TEAM_B], 'rbac.userRoles': true }
-    // Nothing waits for the pod: its image is another test's. CRDs may be there, and another release's.
+    // Nothing waits for the pod: its image is another test's.
     const install = (): string =>
       helm(
-        ...['upgrade', '--install', '--take-ownership', 'kontroler', 'deploy/chart'],
-        ...['-n', CONTROLLER, ...valueArgs(values)],
+        'upgrade',
+        '--install',
+        'kontroler',
+        'deploy/chart',
+        '-n',
+        CONTROLLER,
+        ...TAKE,
+        ...valueArgs(values),
       )
 
     before(() => {
