@@ -14,6 +14,7 @@ import { ScriptedKubelet } from './scripted-kubelet.ts'
 export interface LogHouseOptions {
   readonly streamsMax?: number
   readonly giveUpMs?: number
+  readonly bytesMax?: number
   readonly limits?: Partial<LogLimits>
 }
 

@@ -18,7 +18,7 @@ export interface PodLogs {
   isComplete(pod: LoggedPod): Promise<boolean>
   /** Attempts whose logs an earlier engine began and did not finish. */
   leftovers(): Promise<readonly AttemptRef[]>
-  /** The attempt has ended and its pod is gone: what is there of its logs says that the rest is missing, and is kept. */
+  /** The attempt has ended and its pod is gone: what is there of its logs says that the rest is missing. */
   lost(attempt: AttemptRef): Promise<void>
   /** The attempt's run was removed: what is left of its logs goes, too. */
   forget(attempt: AttemptRef): Promise<void>

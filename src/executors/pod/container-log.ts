@@ -2,12 +2,13 @@ import type { Clock } from '../../ports/clock.ts'
 import type { LogRef, LogStore } from '../../ports/logs.ts'
 import { type LogCopy, type ReadOptions, type ReadResult, readLog } from './log-copy.ts'
 import type { LogPlace } from './log-cursor.ts'
-import { gapLine, restMissing } from './log-gaps.ts'
+import { doubtLine, gapLine, restMissing } from './log-gaps.ts'
 import {
   atRisk,
   grown,
   type LogLimits,
   type LogProgress,
+  mayLackBeginning,
   measured,
   newProgress,
   settled,
@@ -56,6 +57,10 @@ export class ContainerLog {
   #lost = false
   /** No more of it is kept. */
   #full = false
+  /** When the container began, by its node's clock; null when that is not known. */
+  readonly #began: number | null
+  /** When it was last seen to have said nothing. */
+  #emptyAt: number | null = null
   /** Its node has not answered since then, while the cluster did. */
   #unreachableSince: number | null = null
   /** Ends the present wait or the present following. */
@@ -66,7 +71,9 @@ export class ContainerLog {
     ref: LogRef,
     container: LogCopy['container'],
     state: 'new' | 'old' | 'ended',
+    began: number | null,
   ) {
+    this.#began = began
     this.#host = host
     this.#ref = ref
     this.#sink = new LogSink(host.store, ref)
@@ -225,7 +232,9 @@ export class ContainerLog {
     }
     let result: ReadResult | null = null
     if (!this.#lost) {
+      const { place } = await this.#sink.cursor()
       result = await read('since', options.follow)
+      if (place === null) this.#judgeBeginning(result)
       if (result.kind !== 'lost') return result
       // An answer that begins in the middle of a line can be misread; the whole file cannot.
       result = await read('whole', false)
@@ -239,6 +248,22 @@ export class ContainerLog {
       this.#host.trouble(this.#ref, ROTATED, 'LOG_GAP')
     }
     return result
+  }
+
+  /** What was rotated away before the first look leaves no trace but time that is not accounted for. */
+  #judgeBeginning({ first, place, fileBytes, kind }: ReadResult): void {
+    const { clock, limits } = this.#host
+    if (first === null || place === null) {
+      if (kind === 'end') this.#emptyAt = clock.now()
+      return
+    }
+    if (this.#began === null) return
+    const at = Date.parse(first)
+    const silentMs = this.#emptyAt === null ? Number.POSITIVE_INFINITY : clock.now() - this.#emptyAt
+    const windowMs = Math.min(at - this.#began, silentMs)
+    if (!mayLackBeginning({ fileBytes, spanMs: Date.parse(place.at) - at, windowMs }, limits)) return
+    this.#sink.doubt = first
+    this.#host.trouble(this.#ref, ROTATED, 'LOG_GAP')
   }
 
   #grown(bytes: number): void {
@@ -298,6 +323,7 @@ export class ContainerLog {
     const tail = result.tail()
     if (this.#lost) await this.#sayMissing(result.place, ROTATED, tail.bytes.length > 0 ? tail.place : null)
     await this.#sink.write(tail.bytes)
+    await this.#sayDoubt(tail.place)
     return tail
   }
 
@@ -305,6 +331,11 @@ export class ContainerLog {
   #tell(error: unknown): void {
     if (error instanceof LogUnavailable && error.kind !== 'refused') return
     this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
+  }
+
+  async #sayDoubt(end: LogPlace | null): Promise<void> {
+    const { doubt } = this.#sink
+    if (doubt !== null) await this.#sink.write(doubtLine(doubt, end === null || end.part === null))
   }
 
   /** Why it is no use to try again; null when it may be. */

@@ -45,8 +45,9 @@ export interface LogCollector {
   /** As `started`, for a pod that ran while nobody looked: its log is read soon. */
   adopt(pod: LoggedPod): void
   /**
-   * The pod's containers have ended. Resolves with true once all of its logs are durable, or say what is missing; with
-   * false when the collector was closed, or the pod forgotten, before. Need not have been started here; may be called again.
+   * These containers of the pod have ended. Resolves with true once their logs are durable, or say what is missing;
+   * with false when the collector was closed, or the pod forgotten, before. Need not have been started here; may be
+   * called again.
    */
   ended(pod: LoggedPod): Promise<boolean>
   /** Somebody reads this log: as long as it runs it is followed, until what is returned is called. */
@@ -198,7 +199,7 @@ class Collector implements LogCollector {
       const { run, task, attempt } = pod.attempt
       const ref: LogRef = { run, task, attempt, ...(name === '' ? {} : { container: name }) }
       const place = { namespace: pod.namespace, pod: pod.pod, uid: pod.uid, container }
-      const log = new ContainerLog(this.#host, ref, place, state)
+      const log = new ContainerLog(this.#host, ref, place, state, pod.began?.[container] ?? null)
       log.watch(this.#watched.has(`${key} ${name}`))
       known.set(name, { attempt: pod.attempt, name, log, life: this.#live(log) })
     }

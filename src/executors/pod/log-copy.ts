@@ -47,8 +47,8 @@ export interface ReadOptions {
 /** How reading ended. */
 export interface ReadResult {
   /**
-   * `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `full` no more of it is kept, and
-   * the log says so; `broken` by something else.
+   * `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `full` no more of it is kept,
+   * and the log says so; `broken` by something else.
    */
   readonly kind: 'end' | 'stopped' | 'lost' | 'full' | 'broken'
   /** What broke it. */
@@ -60,6 +60,8 @@ export interface ReadResult {
   /** What the new lines take in the node's file, about. */
   readonly fileBytes: number
   readonly place: LogPlace | null
+  /** Time of the first new line. */
+  readonly first: string | null
 
   /** The held last line, to be copied when the log is known to be over. */
   readonly tail: () => { readonly bytes: Uint8Array; readonly place: LogPlace | null }
@@ -85,6 +87,7 @@ export async function readLog(copy: LogCopy, options: ReadOptions): Promise<Read
     error,
     fileBytes: lines.fileBytes,
     place: lines.place,
+    first: lines.first,
 
     tail: () => ({ bytes: lines.end(), place: lines.place }),
   })

@@ -21,6 +21,8 @@ export interface LogCursor {
   readonly ended: boolean
   /** What was copied so far, what was said in between included. */
   readonly bytes: number
+  /** Time of the first line, when there may have been others before it. */
+  readonly doubt: string | null
 }
 
 /**
@@ -35,19 +37,24 @@ export function sinceTime(place: LogPlace): string {
   return new Date(second * 1000).toISOString().replace('.000Z', 'Z')
 }
 
-export const cursorToJson = ({ place, ended, bytes }: LogCursor): Json =>
-  place === null ? { ended, bytes } : { at: place.at, lines: place.lines, part: place.part, ended, bytes }
+export const cursorToJson = ({ place, ended, bytes, doubt }: LogCursor): Json => ({
+  ...(place === null ? {} : { at: place.at, lines: place.lines, part: place.part }),
+  ...(doubt === null ? {} : { doubt }),
+  ended,
+  bytes,
+})
 
 /** A cursor comes from our own store; one that does not read was not written by this version: the log begins anew. */
 export function cursorOf(json: Json): LogCursor {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return BEGINNING
-  const { at, lines, part, ended, bytes } = json as { readonly [key: string]: Json }
+  const { at, lines, part, ended, bytes, doubt } = json as { readonly [key: string]: Json }
   const known = typeof at === 'string' && !Number.isNaN(Date.parse(at)) && typeof lines === 'number'
   return {
     place: known ? { at, lines, part: typeof part === 'number' ? part : null } : null,
     ended: ended === true,
     bytes: typeof bytes === 'number' ? bytes : 0,
+    doubt: typeof doubt === 'string' ? doubt : null,
   }
 }
 
-const BEGINNING: LogCursor = { place: null, ended: false, bytes: 0 }
+const BEGINNING: LogCursor = { place: null, ended: false, bytes: 0, doubt: null }

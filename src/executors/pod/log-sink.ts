@@ -11,6 +11,7 @@ export class LogSink {
   #writer: LogWriter | null = null
   #cursor: LogCursor | null = null
   #unflushed = 0
+  #doubt: string | null = null
 
   constructor(store: LogStore, log: LogRef) {
     this.#store = store
@@ -33,6 +34,15 @@ export class LogSink {
     return (this.#cursor?.bytes ?? 0) + this.#unflushed
   }
 
+  /** Time of the first line, when there may have been others before it; kept with the next flush. */
+  get doubt(): string | null {
+    return this.#doubt ?? this.#cursor?.doubt ?? null
+  }
+
+  set doubt(first: string) {
+    this.#doubt = first
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return
     const writer = await this.#open()
@@ -42,18 +52,18 @@ export class LogSink {
 
   async flush(place: LogPlace | null): Promise<void> {
     if (this.#unflushed === 0) return
-    await this.#flush({ place, ended: false, bytes: this.bytes })
+    await this.#flush(this.#next(place, false))
   }
 
   /** Nothing will be copied any more; it is still to be finished. */
   async end(place: LogPlace | null): Promise<void> {
-    await this.#flush({ place, ended: true, bytes: this.bytes })
+    await this.#flush(this.#next(place, true))
   }
 
   /** Nothing will be copied any more. Resolves when the log is durable; called again after a kill. */
   async finish(place: LogPlace | null): Promise<void> {
     const writer = await this.#open()
-    const cursor: LogCursor = { place, ended: true, bytes: this.bytes }
+    const cursor = this.#next(place, true)
     await writer.finish(cursorToJson(cursor))
     this.#cursor = cursor
     this.#unflushed = 0
@@ -66,6 +76,10 @@ export class LogSink {
     if (this.#unflushed > 0) this.#cursor = null
     this.#unflushed = 0
     await writer?.close()
+  }
+
+  #next(place: LogPlace | null, ended: boolean): LogCursor {
+    return { place, ended, bytes: this.bytes, doubt: this.doubt }
   }
 
   async #flush(cursor: LogCursor): Promise<void> {

@@ -1,6 +1,6 @@
 import type { AttemptRef } from '../../ports/executor.ts'
 import { containerName } from './names.ts'
-import { isOver, type Pod } from './pod.ts'
+import { type ContainerState, type ContainerStatus, isOver, type Pod, timeOf } from './pod.ts'
 
 /** A pod whose logs are copied. */
 export interface LoggedPod {
@@ -12,13 +12,15 @@ export interface LoggedPod {
   readonly own: string
   /** Init containers and sidecars; each has a log of its own beside it. */
   readonly others: readonly string[]
+  /** When its containers began, by their nodes' clocks, in milliseconds, as far as that is known. */
+  readonly began?: Readonly<Record<string, number>>
   /** The task's own container has not begun yet: nothing is said of its log. */
   readonly ownWaits?: boolean
 }
 
 const NONE: readonly string[] = []
 
-/** Init containers and sidecars of an attempt's pod, injected ones too; not those that somebody attached to debug it. */
+/** Init containers and sidecars of an attempt's pod, injected ones too; not those that were attached to debug it. */
 export function othersOf(pod: Pod, attempt: AttemptRef): readonly string[] {
   const { initContainers = [], containers = [] } = pod.spec
   if (initContainers.length === 0 && containers.length <= 1) return NONE
@@ -38,7 +40,21 @@ export const loggedPod = (
   uid: pod.metadata.uid,
   own: containerName(task),
   others,
+  began: beganOf(pod),
 })
+
+function beganOf(pod: Pod): Readonly<Record<string, number>> {
+  const began: Record<string, number> = {}
+  for (const { name, state } of statusesOf(pod)) {
+    const at = timeOf(state?.running?.startedAt ?? state?.terminated?.startedAt)
+    if (at !== null && at > 0) began[name] = at
+  }
+  return began
+}
+
+/** When the task's own container began. */
+export const ownBegan = (pod: Pod, { task }: AttemptRef): number | null =>
+  beganOf(pod)[containerName(task)] ?? null
 
 /** The others that have begun by now. */
 export function begunOf(pod: Pod, attempt: AttemptRef): readonly string[] {
@@ -54,10 +70,11 @@ export function endedOf(pod: Pod, attempt: AttemptRef): readonly string[] {
   return others.filter(name => !running.has(name))
 }
 
-type State = NonNullable<NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number]['state']>
+const statusesOf = ({ status }: Pod): readonly ContainerStatus[] => [
+  ...(status?.initContainerStatuses ?? []),
+  ...(status?.containerStatuses ?? []),
+]
 
-function namesIn(pod: Pod, fits: (state: State) => boolean): ReadonlySet<string> {
-  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {}
-  const all = [...initContainerStatuses, ...containerStatuses]
-  return new Set(all.flatMap(({ name, state }) => (fits(state ?? {}) ? [name] : [])))
+function namesIn(pod: Pod, fits: (state: ContainerState) => boolean): ReadonlySet<string> {
+  return new Set(statusesOf(pod).flatMap(({ name, state }) => (fits(state ?? {}) ? [name] : [])))
 }

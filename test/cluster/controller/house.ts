@@ -133,11 +133,16 @@ export class ControllerHouse {
   }
 
   async until(name: string, is: (status: DagRunStatus) => boolean, withinMs?: number): Promise<DagRunStatus> {
+    let last: DagRunStatus | undefined
     const look = async (): Promise<DagRunStatus | null> => {
-      const { status } = await this.dagRun(name)
-      return status !== undefined && is(status) ? status : null
+      last = (await this.dagRun(name)).status
+      return last !== undefined && is(last) ? last : null
     }
-    return await eventually(`DagRun ${name}`, look, withinMs)
+    try {
+      return await eventually(`DagRun ${name}`, look, withinMs)
+    } catch (error) {
+      throw new Error(`${String(error)}: ${JSON.stringify({ ...last, conditions: undefined })}`)
+    }
   }
 }
 
