@@ -62,6 +62,7 @@ function optionsIn(words: readonly string[]): ClusterOptions {
   const given = clusterWords(words.slice(0, -1))
   const valueOf = (...names: readonly string[]): string | undefined => {
     const at = given.findIndex(word => names.includes(word.replace(/=.*$/su, '')))
+    if (at < 0) return undefined
     const word = given[at]
     return word?.includes('=') === true ? word.slice(word.indexOf('=') + 1) : given[at + 1]
   }

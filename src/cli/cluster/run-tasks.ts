@@ -16,6 +16,9 @@ export interface TaskView {
   readonly told: TaskStatus | null
   /** Names of those it comes after. */
   readonly after: readonly string[]
+  readonly work: Task['work']['kind']
+  /** It stands for its items. */
+  readonly isFanOut: boolean
 }
 
 /** Tasks that a status names at most, and how many of those that wait. */
@@ -54,6 +57,8 @@ export function taskViews(run: ClusterRun, dag: Dag | null): readonly TaskView[]
         state: states[index] ?? null,
         told: told.get(name) ?? null,
         after,
+        work: node.task.work.kind,
+        isFanOut: node.task.fanOut !== null,
       }
       return [own, ...(items.get(name) ?? []).map(item => viewOf(item, depth + 1, node.part, after))]
     })
@@ -64,7 +69,16 @@ const viewOf = (
   depth: number,
   part: TaskView['part'],
   after: readonly string[],
-): TaskView => ({ name: told.name, depth, part, state: stateOf(told), told, after })
+): TaskView => ({
+  name: told.name,
+  depth,
+  part,
+  state: stateOf(told),
+  told,
+  after,
+  work: 'container',
+  isFanOut: false,
+})
 
 /** Items of a fan-out stand under it. */
 function itemsByGroup(tasks: readonly TaskStatus[], plan: Plan): ReadonlyMap<string, readonly TaskStatus[]> {

@@ -28,7 +28,7 @@ export interface Session extends AsyncDisposable {
   readonly client: Client
   readonly namespace: string
   /** `kontroler -n data watch nightly-x7k2p`: a command about the same cluster, to be copied. */
-  command(...words: readonly string[]): string
+  readonly command: (...words: readonly string[]) => string
 }
 
 /** A person waits: a server that cannot be reached is told soon. */

@@ -181,14 +181,17 @@ export function detailText({ state, told, after }: TaskView): string {
   }
 }
 
+/** What these say, the state says already. */
+const QUIET: ReadonlySet<string> = new Set(['RUNNING', 'STARTING', 'SUCCEEDED'])
+
 /** Why a task that a status names stands as it does. */
 export function whyText(told: TaskStatus): string {
-  const { state, reason, message = '', exitCode } = told
+  const { reason, message = '', exitCode } = told
   if (reason === 'EXIT_CODE') return `exit code ${exitCode ?? '?'}`
   if (message !== '') return printable(message)
   const code = reasonOf(told)
-  if (code === null || state === 'running' || code === 'SUCCEEDED') return state === 'running' ? '' : state
-  return printable(sentenceOf(code, { ...(exitCode === undefined ? {} : { code: exitCode }) }))
+  if (code === null || QUIET.has(code)) return ''
+  return printable(sentenceOf(code, exitCode === undefined ? {} : { code: exitCode }))
 }
 
 const EVENTS_V1: Resource = { ...EVENTS, group: 'events.k8s.io' }

@@ -1,6 +1,5 @@
 import type { Problem } from '../../core/problem.ts'
 import { createRun } from '../../core/run/create.ts'
-import type { ParameterValue } from '../../core/dag/dag.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
 import { resourceOf } from '../../operator/kubernetes-cluster.ts'
@@ -8,6 +7,7 @@ import { DAG_LABEL } from '../../operator/names.ts'
 import { API_VERSION } from '../../spec/api-version.ts'
 import { checkLabels, checkMetadata } from '../../spec/check/metadata.ts'
 import type { DagRunSpec } from '../../spec/schema/dag-run.ts'
+import { toParameterValue } from '../../spec/to-dag.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import type { FollowFormat } from '../follow.ts'
@@ -178,7 +178,7 @@ async function fits(session: Session, object: DagObject, { spec, name }: Wish): 
       name,
       dag,
       dagHash: dagHash(dag),
-      parameters: (spec.parameters ?? []).map(parameterValue),
+      parameters: (spec.parameters ?? []).map(toParameterValue),
       labels: {},
       trigger: { kind: 'manual', key: 'submit', by: '' },
       workdir: null,
@@ -188,12 +188,6 @@ async function fits(session: Session, object: DagObject, { spec, name }: Wish): 
   if (created.ok) return true
   printProblems(created.problems, 'text', session.environment)
   return false
-}
-
-function parameterValue({ name, value, fromSecret }: Parameters[number]): ParameterValue {
-  if (fromSecret === undefined) return { name, value: { kind: 'value', value: String(value ?? '') } }
-  const { name: secret, key = 'secret' } = typeof fromSecret === 'string' ? { name: fromSecret } : fromSecret
-  return { name, value: { kind: 'secret', secret: { name: secret, key } } }
 }
 
 async function start(session: Session, wish: Wish, options: StartOptions): Promise<number> {
