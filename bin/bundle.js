@@ -22,7 +22,7 @@ const libraries = [
   { name: 'kysely', test: /node_modules\/kysely/ },
   {
     name: 'base',
-    test: /src\/(?:ports|archives|cli\/(?:exit|settings|version|local|print|values|show|interrupted|program-name|line|declare))|executors\/(?:process\/(?:processes|record)|error-code|stop-notes)|core\/(?:dag|limits|json|problem)/,
+    test: /src\/(?:ports|archives\/filesystem|host|cli\/(?:exit|settings|local|print|values|show|interrupted|program-name|line|declare))|executors\/(?:process\/(?:processes|record)|error-code|stop-notes)|core\/(?:dag|limits|json|problem)/,
   },
 ]
 

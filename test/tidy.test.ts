@@ -26,7 +26,7 @@ const CORE_LIBRARIES: Readonly<Record<string, string>> = {
   croner: 'src/core/schedule/cron.ts',
 }
 /** Who may read the environment: the configuration, the command line, and what hands it on to tasks. */
-const ENVIRONMENT = ['src/config.ts', 'src/cli/', 'src/executors/process/']
+const ENVIRONMENT = ['src/config.ts', 'src/main.ts', 'src/cli/', 'src/executors/process/']
 const LINES_MAX = 400
 const LINE_LENGTH_MAX = 120
 

@@ -6,7 +6,7 @@ import { CommandError, EXIT } from './exit.ts'
 import { EXAMPLES } from './examples.ts'
 import { programName } from './program-name.ts'
 import { READ_COMMANDS } from './reading.ts'
-import { VERSION } from './version.ts'
+import { VERSION } from '../host/version.ts'
 
 /** This command drives runs: they come first, whether or not anybody still reads of them. */
 let driving = false

@@ -1,17 +1,10 @@
-import type { ReflectorState } from '../kubernetes/reflector.ts'
+import type { View } from '../kubernetes/reflector.ts'
 
 /** One question about the health of the controller. */
 export interface Check {
   readonly name: string
   /** Null when all is well, else a sentence that says what is not. */
   look(): Promise<string | null>
-}
-
-/** What is seen of the objects of one kind. */
-export interface View {
-  /** Plural of the kind, and the namespace when it is a part of them. */
-  readonly name: string
-  readonly state: () => ReflectorState
 }
 
 /** A turn takes milliseconds, but may wait for a database that is away; after so long it waits for nothing. */
@@ -63,6 +56,20 @@ export function viewCheck(view: View, now: () => number): Check {
       if (lists === 0 || heardAt === null) return `not complete yet${why}`
       const age = now() - heardAt
       return age <= (phase === 'watching' ? QUIET_MS_MAX : BROKEN_MS_MAX) ? null : `${seconds(age)} old${why}`
+    },
+  }
+}
+
+/** As {@link viewCheck}, of views that may come later; the first that is not well is told. */
+export function viewsCheck(views: () => readonly View[], now: () => number): Check {
+  return {
+    name: 'views',
+    async look() {
+      for (const view of views()) {
+        const message = await viewCheck(view, now).look()
+        if (message !== null) return `${view.name}: ${message}`
+      }
+      return null
     },
   }
 }

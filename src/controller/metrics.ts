@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { poolOf, type RunState, takesSlot } from '../core/run/state.ts'
 import type { Limiter } from '../kubernetes/limiter.ts'
+import type { View } from '../kubernetes/reflector.ts'
 import type { Notices } from '../ports/notices.ts'
-import type { View } from './checks.ts'
 import { metricNotices, snake } from './metric-notices.ts'
 import { type LabelsOf, type MetricName, type MetricRow, METRICS } from './metric-table.ts'
 

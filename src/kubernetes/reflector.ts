@@ -66,6 +66,13 @@ export interface ReflectorState {
   readonly problem: ApiProblem | null
 }
 
+/** What is seen of the objects of one kind. */
+export interface View {
+  /** Plural of the kind, and the namespace when it is a part of them. */
+  readonly name: string
+  readonly state: () => ReflectorState
+}
+
 export interface Reflector<K> extends AsyncDisposable {
   /** Resolves when the first list is complete. Rejects only when it is stopped before (`aborted`). */
   readonly synced: Promise<void>

@@ -2,7 +2,7 @@ import type { Json } from '../core/json.ts'
 import type { Client, RequestOptions } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/object.ts'
 import { isProblem } from '../kubernetes/problem.ts'
-import { type Reflector, type ReflectorState, startReflector } from '../kubernetes/reflector.ts'
+import { type Reflector, startReflector, type View } from '../kubernetes/reflector.ts'
 import type { Resource } from '../kubernetes/resource.ts'
 import { API_GROUP, API_VERSION } from '../spec/api-version.ts'
 import { KINDS } from '../spec/kinds.ts'
@@ -22,7 +22,7 @@ export interface KubernetesClusterOptions {
 
 /** A cluster that can also tell how fresh its views are. */
 export interface KubernetesCluster extends Cluster {
-  views(): readonly { readonly name: string; readonly state: () => ReflectorState }[]
+  views(): readonly View[]
 }
 
 const VERSION = 'v1alpha1'

@@ -1,16 +1,13 @@
-import { type ChildProcess, execFile as execFileOf, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { s3Program } from './programs.ts'
 
-const VERSION = 'v1.8.0'
-const execFile = promisify(execFileOf)
-
-/** A real S3 server on a folder of its own: versitygw, from its Go module, built once into the cache. */
+/** A real S3 server on a folder of its own: versitygw, built once into the cache. */
 export interface S3Server {
   readonly endpoint: string
   readonly accessKeyId: string
@@ -24,7 +21,7 @@ export interface S3Server {
 }
 
 export async function startS3Server(): Promise<S3Server> {
-  const program = await versitygw()
+  const program = await s3Program()
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-s3-'))
   const port = await freePort()
   const keys = { accessKeyId: 'kontroler', secretAccessKey: 'a secret of tests' }
@@ -59,20 +56,6 @@ export async function startS3Server(): Promise<S3Server> {
   }
   await server.start()
   return server
-}
-
-async function versitygw(): Promise<string> {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const folder = join(cache, 'kontroler', `versitygw-${VERSION}`)
-  const program = join(folder, 'versitygw')
-  try {
-    await access(program)
-  } catch {
-    await mkdir(folder, { recursive: true })
-    const module = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`
-    await execFile('go', ['install', module], { env: { ...process.env, GOBIN: folder }, maxBuffer: 2 ** 26 })
-  }
-  return program
 }
 
 async function freePort(): Promise<number> {

@@ -76,7 +76,7 @@ test('the bundle says and does the same as the sources', () => {
 
 test('a source that changes, or one that goes, is what runs from then on', () => {
   assert.ok(kontroler('--version').bundled)
-  const file = join(folder, 'src/cli/version.ts')
+  const file = join(folder, 'src/host/version.ts')
   const text = readFileSync(file, 'utf8')
   writeFileSync(file, text.replace('self.version', '`${self.version}-changed`'))
   const { stdout, bundled } = kontroler('--version')

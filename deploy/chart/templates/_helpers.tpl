@@ -101,6 +101,7 @@ database:
 {{- end }}
 logs:
   kind: {{ .Values.logs.type }}
+  maxBytes: {{ .Values.logs.maxBytes | quote }}
   {{- if eq .Values.logs.type "s3" }}
   {{- with .Values.logs.s3 }}
   s3:

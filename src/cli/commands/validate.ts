@@ -5,7 +5,7 @@ import { type Local, isThere, openLocal } from '../local.ts'
 import { type Manifest, PROBLEM_STYLES, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../host/version.ts'
 
 export interface ValidateOptions {
   readonly output?: 'text' | 'json' | 'sarif'
