@@ -2,7 +2,7 @@ import { Argument, Command, Option } from 'commander'
 import { many, manyOf, output } from '../declare.ts'
 import { programName } from '../program-name.ts'
 import { environment } from '../settings.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../host/version.ts'
 import { clusterWords } from './asked.ts'
 import type { ClusterOptions, Session } from './session.ts'
 

@@ -103,10 +103,11 @@ function statesOf(run: ClusterRun, plan: Plan, told: ReadonlyMap<string, TaskSta
   const waiting = run.tasks.filter(({ state }) => state === 'waiting').length
   const fans = plan.nodes.some(({ task }) => task.fanOut !== null)
   // What a stopped run has not run was cancelled or skipped, and that cannot be told apart from here.
-  const isPlain = run.phase !== 'cancelled' && run.reason !== 'RUN_TIMED_OUT' && !fans
+  const isPlain = run.phase !== 'cancelled' && run.reason !== 'RUN_TIMED_OUT'
   if (!isPlain || run.tasks.length >= TOLD_MAX || waiting >= TOLD_WAITING_MAX) return known
   const states = inferred(plan, known, run)
-  return run.progress?.done === states.filter(isSettledState).length ? states : known
+  // Items of a fan-out count, and are not named once they have settled.
+  return fans || run.progress?.done === states.filter(isSettledState).length ? states : known
 }
 
 const SETTLED: readonly string[] = [

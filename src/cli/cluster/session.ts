@@ -10,7 +10,7 @@ import { CommandError, EXIT } from '../exit.ts'
 import { programName } from '../program-name.ts'
 import type { Environment, GlobalOptions } from '../settings.ts'
 import { shellWord } from '../show/text.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../host/version.ts'
 import { isPluginProgram } from './asked.ts'
 
 /** What says which cluster, and who asks. */
@@ -32,7 +32,7 @@ export interface Session extends AsyncDisposable {
 }
 
 /** A person waits: a server that cannot be reached is told soon. */
-export const ASKED: RequestOptions = { priority: 'dependent', deadlineMs: 15_000, attemptMs: 12_000 }
+export const ASKED: RequestOptions = { priority: 'dependent', deadlineMs: 10_000, attemptMs: 10_000 }
 
 /**
  * Opens the cluster that kubectl would mean with the same options and environment.

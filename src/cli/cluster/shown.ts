@@ -151,20 +151,21 @@ function plainLines(color: boolean): Shower {
   const paint = painter(color)
   const states = new Map<string, TaskView['state']>()
   let before: ClusterRun | null = null
+  let isTitled = false
   const line = (shape: string, text: string): void => {
     process.stdout.write(`${paint('dim', clockTime(systemClock.now()))} ${shape} ${text}\n`)
   }
   return {
     show(run, tasks) {
-      if (before === null)
-        line('▶', `run ${paint('bold', run.name)} (${run.id}) of DAG ${printable(run.dag)}`)
+      if (!isTitled) line('▶', `run ${paint('bold', run.name)} (${run.id}) of DAG ${printable(run.dag)}`)
       const isWaiting = ['pending', 'queued', 'paused'].includes(run.phase)
       const isNews = before?.phase !== run.phase || (isWaiting && before.message !== run.message)
-      if (isNews && !isOver(run) && !run.isStuck) {
+      if (isNews && run.isSeen && !isOver(run) && !run.isStuck) {
         const why = isWaiting && run.message !== '' ? `: ${printable(run.message)}` : ''
         line(phaseMark(run.phase, paint), `${phaseText(run.phase, run.phase, paint)}${why}`)
       }
-      before = run
+      if (run.isSeen) before = run
+      isTitled = true
       for (const view of tasks) {
         const { name, state } = view
         if (states.get(name) === state) continue

@@ -48,16 +48,23 @@ export function clusterTrouble(error: unknown, verb?: 'watch'): unknown {
 }
 
 function forbidden(error: ApiProblem, watch: 'watch' | undefined): CommandError {
-  const { verb: asked, resource, namespace } = askedFor(error.request)
+  const { verb: asked, resource, group, namespace } = askedFor(error.request)
   const verb = watch ?? asked
   const where = namespace === null ? 'in all namespaces' : `in namespace ${namespace}`
   const flag = namespace === null ? '-A' : `-n ${namespace}`
   return new CommandError(
     'NO_RIGHTS',
     `it is not allowed to ${verb} ${resource} ${where}: ${error.detail}`,
-    `ask for the verb ${verb} on ${resource}; kubectl auth can-i ${verb} ${resource} ${flag}`,
+    `ask for the verb ${verb} on ${resource}; kubectl auth can-i ${verb} ${nameOf(resource, group)} ${flag}`,
     EXIT.failed,
   )
+}
+
+/** As kubectl has it: `dagruns.kontroler.greedykomodo`, `pods/log`. */
+function nameOf(resource: string, group: string): string {
+  const [plural = '', below] = resource.split('/')
+  const whole = group === '' ? plural : `${plural}.${group}`
+  return below === undefined ? whole : `${whole}/${below}`
 }
 
 function notFound(error: ApiProblem): CommandError {
