@@ -155,8 +155,8 @@ export function buildProgram(words: readonly string[] = []): Command {
   return program
 }
 
-const ABOUT_CLUSTERS = `With -n NAMESPACE, --context or --kubeconfig, and as kubectl kontroler, commands are about the DAGs of a
-cluster, submit among them: see kontroler -n NAMESPACE --help.`
+const ABOUT_CLUSTERS = `With -n NAMESPACE, --context or --kubeconfig, and as kubectl kontroler, commands
+are about the DAGs of a cluster, submit among them: kontroler -n NAMESPACE --help.`
 
 /** Every command shows how it is used. */
 function withExamples(command: Command, words: readonly string[], all: typeof EXAMPLES, which: string): void {

@@ -26,7 +26,10 @@ interface Answer {
 const TASKS_MAX = 10
 const WARNINGS_MAX = 5
 
-/** `kontroler explain RUN [TASK]`: why it waits or why it ended so, and what to do next. Of `dag/NAME`, why it is not in force. */
+/**
+ * `kontroler explain RUN [TASK]`: why it waits or why it ended so, and what to do next. Of `dag/NAME`, why it is not in
+ * force.
+ */
 export async function explain(
   session: Session,
   text: string,
@@ -100,7 +103,8 @@ function answerOfRun(session: Session, run: ClusterRun, paint: Paint): Answer {
     const said =
       run.object.status?.phase === undefined ? 'was not looked at by any controller' : 'was changed'
     const sentence = `run ${name} ${said} yet`
-    const next = `is a controller running that serves namespace ${namespace}? kubectl get pods -A -l app.kubernetes.io/name=kontroler`
+    const look = 'kubectl get pods -A -l app.kubernetes.io/name=kontroler'
+    const next = `is a controller running that serves namespace ${namespace}? ${look}`
     return { ...base, code: null, sentence, next }
   }
   const code = reasonOf(run)
@@ -110,6 +114,8 @@ function answerOfRun(session: Session, run: ClusterRun, paint: Paint): Answer {
   if (run.phase === 'succeeded') return { ...base, sentence: `run ${name} succeeded`, next: 'nothing to do' }
   if (run.phase === 'pending') return { ...base, sentence, next: pendingStep(run) }
   const [first] = run.tasks
+  // What holds it up is told below, with what to do about that.
+  if (code === 'RUNNING' && first?.state !== 'running') return { ...base, sentence, next: 'nothing to do' }
   const next =
     code === null
       ? session.command('get', name)

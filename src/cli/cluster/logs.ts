@@ -254,7 +254,9 @@ function tellRest({ command }: Session, run: ClusterRun, { wanted, reading, pods
     .map(({ name }) => name)
   const some =
     gone.length > 5 ? `${gone.slice(0, 4).join(', ')} and ${gone.length - 4} more` : gone.join(', ')
-  const why = `${gone.length === 1 ? 'the pod' : 'the pods'} of ${some} ${gone.length === 1 ? 'is' : 'are'} gone`
+  const reused = run.object.spec?.action === undefined ? '' : ', unless results were reused'
+  const [noun, are] = gone.length === 1 ? ['pod', 'is'] : ['pods', 'are']
+  const why = `the ${noun} of ${some} ${are} gone${reused}`
   const archived =
     'pods stay for some minutes; the archived log is with the controller, which has no API for it yet'
   if (shown.size === 0 && !wanted.failed && gone.length > 0) {

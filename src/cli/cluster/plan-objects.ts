@@ -73,7 +73,8 @@ export async function dagPlan(
   if (before === null) {
     const problem = problemOf(object)
     const why = problem === null ? 'cannot be read here' : `has problems (${problem.reason})`
-    const text = `is there, but its text ${why}, so that changes cannot be told${version === null ? '' : `; version ${version} is in force`}`
+    const force = version === null ? '' : `; version ${version} is in force`
+    const text = `is there, but its text ${why}, so that changes cannot be told${force}`
     return {
       ...base,
       change: 'changed',

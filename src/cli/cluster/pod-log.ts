@@ -111,7 +111,7 @@ export async function readPodLog(
     failures = place === before ? failures + 1 : 0
     if (failures >= RETRY_MAX) {
       options.say(
-        `warning: the log of ${pod.ref.task} cannot be read any further${lines.noise === null ? '' : `: ${lines.noise}`}`,
+        `warning: the log of ${pod.ref.task} cannot be read any further: ${lines.noise ?? 'it breaks off'}`,
       )
       await write(sink.end())
       return 'whole'

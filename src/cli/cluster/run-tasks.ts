@@ -19,6 +19,9 @@ export interface TaskView {
   readonly work: Task['work']['kind']
   /** It stands for its items. */
   readonly isFanOut: boolean
+  readonly isItem: boolean
+  /** Items that the status names. */
+  readonly items: readonly TaskStatus[]
 }
 
 /** Tasks that a status names at most, and how many of those that wait. */
@@ -59,6 +62,8 @@ export function taskViews(run: ClusterRun, dag: Dag | null): readonly TaskView[]
         after,
         work: node.task.work.kind,
         isFanOut: node.task.fanOut !== null,
+        isItem: false,
+        items: items.get(name) ?? [],
       }
       return [own, ...(items.get(name) ?? []).map(item => viewOf(item, depth + 1, node.part, after))]
     })
@@ -78,6 +83,8 @@ const viewOf = (
   after,
   work: 'container',
   isFanOut: false,
+  isItem: /\[\d+\]$/u.test(told.name),
+  items: [],
 })
 
 /** Items of a fan-out stand under it. */
@@ -117,7 +124,7 @@ const SETTLED: readonly string[] = [
   'upstreamFailed',
   'cancelled',
 ] satisfies TaskStateName[]
-const isSettledState = (state: ToldState | null): boolean =>
+export const isSettledState = (state: ToldState | null): boolean =>
   state !== null && (state === 'settled' || SETTLED.includes(state))
 const isFailed = (state: ToldState | null): boolean => state === 'failed' || state === 'upstreamFailed'
 

@@ -46,7 +46,8 @@ export function dagHeader(object: DagObject, paint: Paint, now: number): readonl
   const problem = problemOf(object)
   const runs = (status.lastRuns ?? []).map(run => {
     const at = timeOf(run.startTime)
-    return `  ${markOf(run.phase, paint)} ${printable(run.name)}  ${run.phase}${at === null ? '' : `  ${ago(now - at)}`}`
+    const when = at === null ? '' : `  ${ago(now - at)}`
+    return `  ${markOf(run.phase, paint)} ${printable(run.name)}  ${run.phase}${when}`
   })
   return [
     `${problem === null ? paint('green', '✔') : paint('red', '✖')} DAG ${paint('bold', metadata.name)}`,

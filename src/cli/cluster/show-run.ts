@@ -129,7 +129,9 @@ export function taskTree(
   },
 ): readonly string[] {
   const { paint, columns, rows, frame } = options
-  const shown = fit(views, Math.max(3, rows))
+  // As in the tree of a local run, items count with their task; those that failed are shown.
+  const all = views.filter(({ isItem, state }) => !isItem || state === 'failed')
+  const shown = fit(all, Math.max(3, rows))
   const width = Math.min(44, Math.max(4, ...shown.map(({ name, depth }) => name.length + 2 * depth)))
   const lines = shown.map(view => {
     const indent = '  '.repeat(view.depth)
@@ -140,7 +142,7 @@ export function taskTree(
     const detail = text === '' || rest < 6 ? '' : `${gap}${paint('dim', cut(text, rest))}`
     return `  ${indent}${stateMark(view.state, paint, frame)} ${name}${detail}`
   })
-  const more = views.length - shown.length
+  const more = all.length - shown.length
   return more > 0 ? [...lines, paint('dim', `  … and ${more} more`)] : lines
 }
 
@@ -165,7 +167,11 @@ export const stateMark = (state: ToldState | null, paint: Paint, frame: number |
   state === null || state === 'settled' ? paint('gray', '·') : mark(state, paint, frame)
 
 /** What there is to say beside the name. */
-export function detailText({ state, told, after }: TaskView): string {
+export function detailText({ state, told, after, items }: TaskView): string {
+  if (items.length > 0) {
+    const counts = Map.groupBy(items, item => item.state)
+    return `items: ${[...counts].map(([name, some]) => `${some.length} ${name}`).join(', ')}`
+  }
   const tries = (told?.attempts ?? 1) > 1 ? `  attempt ${told?.attempts ?? ''}` : ''
   switch (state) {
     case null:

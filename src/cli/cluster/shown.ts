@@ -7,7 +7,7 @@ import { Redrawn } from '../show/redrawn.ts'
 import { clockTime, cut, mark, painter, phaseText, printable, shellWord } from '../show/text.ts'
 import { DagOfRun, followRun } from './followed.ts'
 import { type ClusterRun, isOver, reasonOf } from './run-object.ts'
-import { type TaskView, taskViews } from './run-tasks.ts'
+import { isSettledState, type TaskView, taskViews } from './run-tasks.ts'
 import type { Session } from './session.ts'
 import { clusterRunData, detailText, phaseMark, stateMark, taskTree, tookText } from './show-run.ts'
 
@@ -32,11 +32,12 @@ export async function showToEnd(session: Session, run: ClusterRun, format: Follo
   const leaving = leave()
   let dag: Dag | null = null
   let last = run
-  /** The DAG is read once; until then, and for ever when it cannot be, there are only the tasks that the status names. */
+  /** The DAG is read once; before, and when it cannot be, there are only the tasks that the status names. */
   const show = async (now: ClusterRun): Promise<void> => {
     dag = await dags.read(now)
-    if (last === now) shower.show(now, taskViews(now, dag))
+    if (last === now) shower.show(now, remembered(taskViews(now, dag)))
   }
+  const remembered = remembering()
   let showing: Promise<void> = Promise.resolve()
   try {
     const ended = await followRun(session, run, over => isOver(over) || over.isStuck, {
@@ -66,6 +67,16 @@ export async function showToEnd(session: Session, run: ClusterRun, format: Follo
   } finally {
     leaving.close()
   }
+}
+
+/** What was told to have ended stays so, also when the status does not tell it any more. */
+function remembering(): (views: readonly TaskView[]) => readonly TaskView[] {
+  const ended = new Map<string, TaskView['state']>()
+  return views =>
+    views.map(view => {
+      if (isSettledState(view.state)) ended.set(view.name, view.state)
+      return view.state === null ? { ...view, state: ended.get(view.name) ?? null } : view
+    })
 }
 
 function exitOf(run: ClusterRun): number {

@@ -168,7 +168,7 @@ async function fromFiles(
   }
 }
 
-/** What is wrong with parameters is told before anything is made. A DAG that cannot be read is the controller's to judge. */
+/** Wrong parameters are told before anything is made. A DAG that cannot be read is the controller's to judge. */
 async function fits(session: Session, object: DagObject, { spec, name }: Wish): Promise<boolean> {
   const { dag } = await dagOf(session, object)
   if (dag === null || spec.action !== undefined) return true

@@ -73,7 +73,7 @@ function notFound(error: ApiProblem): CommandError {
     return new CommandError(
       'NO_CRDS',
       `this cluster does not know DAGs and DagRuns: the CRDs of ${API_GROUP} are not installed`,
-      'install Kontroler there (helm install, or kubectl apply --server-side -f deploy/crds), or choose another --context',
+      'install Kontroler there (CRDs: kubectl apply --server-side -f deploy/crds), or choose another --context',
       EXIT.failed,
     )
   }
