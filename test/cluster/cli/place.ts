@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,7 @@ export async function person(kubeconfig: string, path: readonly string[] = []): 
   for (const name of ['kontroler', 'kubectl-kontroler']) await symlink(PROGRAM, join(folder, name))
   const { CI: _, NO_COLOR: __, KUBECONFIG: ___, ...inherited } = process.env
   const node = join(process.execPath, '..')
+  const children = new Set<ChildProcess>()
   const begin = (
     program: string,
     words: readonly string[],
@@ -43,6 +44,7 @@ export async function person(kubeconfig: string, path: readonly string[] = []): 
     child.stdout.on('data', (bytes: Buffer) => out.push(bytes))
     child.stderr.on('data', (bytes: Buffer) => err.push(bytes))
     child.stdin.end()
+    children.add(child)
     const ended = new Promise<Ended & { readonly bytes: Buffer }>((resolve, reject) => {
       child.on('error', reject)
       child.on('close', code =>
@@ -67,6 +69,10 @@ export async function person(kubeconfig: string, path: readonly string[] = []): 
     kontroler: (...words) => begin(process.execPath, [PROGRAM, ...words]).ended,
     start: (words, more) => begin(process.execPath, [PROGRAM, ...words], more),
     run: (program, words, more) => begin(program, words, more).ended,
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      // A test that failed has left some of them.
+      for (const child of children) child.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+    },
   }
 }
