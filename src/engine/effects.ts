@@ -54,6 +54,9 @@ export class Effects {
         case 'attemptStarted':
           this.#start(state, taskByKey(state, event.task))
           break
+        case 'attemptPending':
+          if (event.handle !== undefined) this.#recorded(state, taskByKey(state, event.task), event.attempt)
+          break
         case 'attemptStopping':
           this.#stop(state, taskByKey(state, event.task), graceMs)
           break
@@ -133,6 +136,16 @@ export class Effects {
     }
     if (stopGraceMs !== null) this.#stop(state, task, stopGraceMs)
     else this.#start(state, task)
+  }
+
+  /** What the executor made is durable, so that it may start. */
+  #recorded(state: RunState, task: TaskState, number: number): void {
+    const attempt = lastAttempt(task)
+    // What is to end by now never starts.
+    if (attempt?.number !== number || attempt.phase !== 'starting') return
+    this.#host.parts.executor
+      .adopt(intendedOf(state, task))
+      .catch((error: unknown) => this.#tryLater(state.created.run, error))
   }
 
   #start(state: RunState, task: TaskState): void {

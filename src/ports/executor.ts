@@ -33,7 +33,8 @@ export interface Executor {
   start(attempt: AttemptSpec): void
   /**
    * For an attempt of which only its intent is known: if it was ever started, watches it (or reports its end) and
-   * says true; false when it never was, and then nothing has been done.
+   * says true; false when it never was, and then nothing has been done. Also tells an executor that the handle of
+   * a `pending` observation is durable.
    */
   adopt(attempt: Intended): Promise<boolean>
   /**
@@ -64,7 +65,7 @@ export interface Intended extends AttemptRef {
   readonly era?: string
   /** When the intent was made durable; milliseconds since 1970. Absent: just now. */
   readonly at?: number
-  /** What the executor said when it reported the attempt as running, once that is durable. */
+  /** What the executor said when it reported the attempt as running, or as pending, once that is durable. */
   readonly handle?: Json
 }
 
@@ -106,6 +107,8 @@ export type Observation =
       readonly at: number
       readonly reason: ReasonCode
       readonly message: string | null
+      /** It goes on only when `adopt` says that this is durable: see `Intended.handle`. */
+      readonly handle?: Json
     }
   | { readonly kind: 'running'; readonly ref: AttemptRef; readonly at: number; readonly handle: Json }
   | { readonly kind: 'ended'; readonly ref: AttemptRef; readonly at: number; readonly outcome: Outcome }

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../../src/archives/filesystem/logs.ts'
 import type { PodLogs } from '../../src/executors/pod/cluster-logs.ts'
-import { openPodExecutor } from '../../src/executors/pod/executor.ts'
+import { openPodExecutor, type PodExecutorOptions } from '../../src/executors/pod/executor.ts'
 import type { Client } from '../../src/kubernetes/client.ts'
 import { NAMESPACES, type Resource } from '../../src/kubernetes/resource.ts'
 import type { AttemptRef, Executor } from '../../src/ports/executor.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { LogArchive } from '../../src/ports/logs.ts'
 import { systemClock } from '../../src/host/clock.ts'
 import { type Logs, type LogsOptions, openLogs } from '../../src/main/logs.ts'
@@ -23,11 +24,25 @@ const VOLUMES: Resource = {
 /** Claims that a test may make one after the other. */
 const VOLUMES_OF_TEST = 2
 
+export interface PodPlaceOptions
+  extends Partial<Pick<PodExecutorOptions, 'erasInUse' | 'standing' | 'fences' | 'trouble'>> {
+  /** Labels of the namespace. */
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface PodPlaceOfTest extends ExecutorHarness {
+  readonly namespace: string
+  readonly installation: string
+  /** The same place, for whom it is another time. */
+  at(clock: Clock): ExecutorHarness
+}
+
 /** A namespace of its own with volumes of its own, for pods of this cluster. */
-export async function podPlace(client: Client): Promise<ExecutorHarness> {
+export async function podPlace(client: Client, options: PodPlaceOptions = {}): Promise<PodPlaceOfTest> {
   const id = randomBytes(4).toString('hex')
   const namespace = `pods-${id}`
-  await client.create(NAMESPACES, undefined, { metadata: { name: namespace } })
+  const { labels = {}, ...settings } = options
+  await client.create(NAMESPACES, undefined, { metadata: { name: namespace, labels } })
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-pods-'))
   // Pods of any user look into it.
   await chmod(folder, 0o755)
@@ -38,33 +53,39 @@ export async function podPlace(client: Client): Promise<ExecutorHarness> {
   )
   const logs = new PlaceLogs({ client, stateDir: folder, installation: `test-${id}` })
   const opened: Promise<Executor>[] = []
-  return {
+  const installation = `test-${id}`
+  const opens =
+    (clock: Clock): ExecutorHarness['open'] =>
+    observe => {
+      const openWith = (pods: PodLogs): Promise<Executor> =>
+        openPodExecutor({
+          client,
+          installation,
+          namespaces: [namespace],
+          observe,
+          clock,
+          logs: pods,
+          erasInUse: async () => null,
+          standing: async () => 'live',
+          stopGraceMs: 2_000,
+          ...settings,
+        })
+      const opening = logs.pods().then(openWith)
+      opened.push(opening)
+      return later(opening)
+    }
+  const harness = {
     image: 'busybox:1.36',
     workdir: '/',
     namespace,
+    installation,
     workspaceClaim: {
       storageClassName: namespace,
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '1Gi' } },
     },
     logs: logs.archive(),
-    open(observe) {
-      const openWith = (pods: PodLogs): Promise<Executor> =>
-        openPodExecutor({
-          client,
-          installation: `test-${id}`,
-          namespaces: [namespace],
-          observe,
-          clock: systemClock,
-          logs: pods,
-          erasInUse: async () => null,
-          standing: async () => 'live',
-          stopGraceMs: 2_000,
-        })
-      const opening = logs.pods().then(openWith)
-      opened.push(opening)
-      return later(opening)
-    },
+    open: opens(systemClock),
     leftovers: () => [],
     async remove() {
       for (const opening of opened) await (await opening).close()
@@ -74,6 +95,7 @@ export async function podPlace(client: Client): Promise<ExecutorHarness> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+  return { ...harness, at: clock => ({ ...harness, open: opens(clock) }) }
 }
 
 /** There is no provisioner: a volume of the class that only this namespace asks for. */

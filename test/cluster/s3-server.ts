@@ -20,14 +20,15 @@ export interface S3Server {
   close(): Promise<void>
 }
 
-export async function startS3Server(): Promise<S3Server> {
+/** @param address  Where it listens: of the node, for pods to reach it. */
+export async function startS3Server(address = '127.0.0.1'): Promise<S3Server> {
   const program = await s3Program()
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-s3-'))
   const port = await freePort()
   const keys = { accessKeyId: 'kontroler', secretAccessKey: 'a secret of tests' }
   let child: ChildProcess | null = null
   const server: S3Server = {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${address}:${port}`,
     ...keys,
     async start() {
       const environment = {
@@ -35,9 +36,9 @@ export async function startS3Server(): Promise<S3Server> {
         ROOT_ACCESS_KEY_ID: keys.accessKeyId,
         ROOT_SECRET_ACCESS_KEY: keys.secretAccessKey,
       }
-      const words = ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder]
+      const words = ['--quiet', '--port', `${address}:${port}`, 'posix', folder]
       child = spawn(program, words, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] })
-      await listening(port, child)
+      await listening(address, port, child)
     },
     async stop() {
       const stopped = child
@@ -68,10 +69,10 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
+async function listening(address: string, port: number, child: ChildProcess): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
     if (child.exitCode !== null) throw new Error(`versitygw ended with ${child.exitCode}`)
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, address)
     const connected = once(socket, 'connect').then(
       () => true,
       () => false,

@@ -19,6 +19,7 @@ export function eventLines(state: RunState, event: RunEvent, paint: Paint): read
     case 'attemptStarted':
       return []
     case 'attemptPending':
+      if (event.reason === 'STARTING' && event.message === null) return []
       return [
         line(mark('waiting', paint), `${event.task} does not start yet: ${event.message ?? event.reason}`),
       ]

@@ -111,6 +111,8 @@ export interface AttemptPending {
   readonly attempt: number
   readonly reason: ReasonCode
   readonly message: string | null
+  /** What was made for it and starts only now that this is durable (`startGuarantee: strict`); the first one counts. */
+  readonly handle?: Json
 }
 
 export interface AttemptRunning {

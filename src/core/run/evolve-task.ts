@@ -113,6 +113,7 @@ export function attemptPends(state: RunState, event: AttemptPending): void {
   if (attempt.phase !== 'starting') return
   task.reason = event.reason
   task.message = event.message
+  if (event.handle !== undefined) attempt.handle = event.handle
   touch(state, task.index, attempt.number)
 }
 

@@ -22,19 +22,24 @@ export function observeRunning(
   return [{ type: 'attemptRunning', at: now, task: key, attempt, handle }]
 }
 
-/** Says what holds a start back, once for each time that it changes. */
+/**
+ * Says what holds a start back, once for each time that it changes. A handle is taken once: what is made for the
+ * attempt later is another thing, and never starts.
+ */
 export function observePending(
   state: RunState,
   key: string,
   attempt: number,
   now: number,
-  why: { readonly reason: ReasonCode; readonly message: string | null },
+  why: { readonly reason: ReasonCode; readonly message: string | null; readonly handle?: Json },
 ): RunEvent[] {
   const live = liveAttempt(state, key, attempt)
   if (live?.attempt.phase !== 'starting') return []
   const { reason, message } = bounded(why)
-  if (live.task.reason === reason && live.task.message === message) return []
-  return [{ type: 'attemptPending', at: now, task: key, attempt, reason, message }]
+  const handle = why.handle === undefined || live.attempt.handle !== null ? {} : { handle: why.handle }
+  const isSaid = live.task.reason === reason && live.task.message === message
+  if (isSaid && !('handle' in handle)) return []
+  return [{ type: 'attemptPending', at: now, task: key, attempt, reason, message, ...handle }]
 }
 
 /** @param endedAt  When it ended, as seen where it ran; null when only the engine's clock is known. */

@@ -67,7 +67,7 @@ export const REASONS = {
   OOM_KILLED: ['used more memory than its limit', 'raise resources.limits.memory'],
   TIMED_OUT: ['ran longer than its timeout', 'raise timeout, or make the task faster'],
   PENDING_TIMED_OUT: [
-    'did not start within its pendingTimeout',
+    'did not start within its pendingTimeout: {text}',
     'raise pendingTimeout, or see what holds it back',
   ],
   DISRUPTED: ['was ended from outside: {text}', 'kontroler retry {id}'],

@@ -1,14 +1,27 @@
+import type { Json } from '../../core/json.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Outcome } from '../../core/run/events.ts'
 import type { AttemptSpec, Intended, Observation } from '../../ports/executor.ts'
 import { ApiProblem, isProblem } from '../../kubernetes/problem.ts'
-import { deletedOutcome, lookAt, lostOutcome, neverStarted, refusal, startError } from './outcome.ts'
+import type { PodEvent } from './events.ts'
+import {
+  deletedOutcome,
+  type Look,
+  lookAt,
+  lostOutcome,
+  neverStarted,
+  refusal,
+  startError,
+} from './outcome.ts'
 import { refusedCreate } from './refused.ts'
-import type { Why } from './pending.ts'
-import { isTombstone } from './names.ts'
-import type { Pod } from './pod.ts'
+import { Looks } from './looks.ts'
+import type { Held, Why } from './pending.ts'
+import { fenceOfLabels, GATE, isTombstone } from './names.ts'
+import { hasBegun, isOver, type Pod } from './pod.ts'
 import { podProblem } from './problem.ts'
+import { fieldsOf } from './template.ts'
 import { type Cluster, placeOf } from './cluster.ts'
+import { Warnings } from './warnings.ts'
 
 /** What an attempt needs of the executor that looks after it. */
 export interface AttemptHost {
@@ -22,20 +35,29 @@ export interface AttemptHost {
   reached(problem: ApiProblem | null): void
 }
 
-const RETRY_MS_MIN = 100
-const RETRY_MS_MAX = 5_000
-/** A pod that was asked to end and is on no node after so long is removed: no kubelet would ever heed the deadline. */
-const UNPLACED_MS = 3_000
+/**
+ * A pod that was asked to end and of which no container has begun after so long is removed: no kubelet heeds a deadline
+ * before the pod is on its node and its volumes are there.
+ */
+const NOT_BEGUN_MS = 3_000
+/** A kubelet that does not end a pod within this time after its grace is not there: the pod is deleted. */
+const UNHEEDED_MS = 60_000
+/** What holds a start back is said anew at most so often while only its words change, as with numbers in them. */
+const WORDS_MS = 30_000
 /** An intent older than this, of which there is no pod, may have run: a finished pod may have been removed since. */
 const INTENT_MS_MAX = 5 * 60_000
 
 /**
  * One attempt under watch. As with the other executors there is one question, "what do the cluster and what was
- * asked for say now", asked by `#look` after every call, event and timer; the answer decides, never the event.
+ * asked for say now", asked by `#lookOnce` after every call, event and timer; the answer decides, never the event.
  */
 export class PodAttempt {
   readonly ref: Intended
   readonly #host: AttemptHost
+  readonly #looks: Looks
+  readonly #warnings = new Warnings()
+  /** UID of the pod that is known to be durable as its own. */
+  #recorded: string | null
   #spec: AttemptSpec | null = null
   /** The latest that was seen of its pod. */
   #pod: Pod | null = null
@@ -48,16 +70,20 @@ export class PodAttempt {
   #toldGraceMs = Number.POSITIVE_INFINITY
   #stopAt = 0
   #said = ''
+  /** What was last said to hold it back, and when. */
+  #why: (Why & { readonly at: number }) | null = null
   #outcome: { readonly outcome: Outcome; readonly at: number } | null = null
-  #retryMs = RETRY_MS_MIN
-  #callOff: (() => void) | null = null
-  #looking: Promise<void> | null = null
-  #again = false
   #closed = false
 
   constructor(host: AttemptHost, ref: Intended) {
     this.#host = host
     this.ref = ref
+    this.#recorded = uidOf(ref.handle)
+    this.#looks = new Looks({
+      clock: host.clock,
+      look: () => this.#lookOnce(),
+      failed: error => this.#failed(error),
+    })
   }
 
   get fence(): string | null {
@@ -74,16 +100,17 @@ export class PodAttempt {
     this.#wanted = 'start'
     this.#said = ''
     this.#outcome = null
-    this.#look()
+    this.#looks.soon()
   }
 
   /** It was started by somebody, or its pod is there: it is watched, and told again. */
-  adopt(pod: Pod | null): void {
+  adopt(pod: Pod | null, ref: Intended): void {
+    this.#recorded = uidOf(ref.handle) ?? this.#recorded
     this.#wanted = this.#wanted === 'start' ? 'start' : 'find'
     this.#said = ''
     this.#outcome = null
     if (pod !== null) this.#pod = pod
-    this.#look()
+    this.#looks.soon()
   }
 
   stop(graceMs: number): void {
@@ -91,14 +118,14 @@ export class PodAttempt {
     this.#stopAt = this.#host.clock.now()
     if (this.#outcome !== null) this.#said = ''
     this.#outcome = null
-    this.#look()
+    this.#looks.soon()
   }
 
   seen(pod: Pod): void {
     if (this.#pod !== null && this.#pod.metadata.uid !== pod.metadata.uid && !this.#gone) return
     this.#pod = pod
     this.#gone = false
-    this.#look()
+    this.#looks.soon()
   }
 
   /** The pod is no more; `pod` is the last that was seen of it. */
@@ -106,7 +133,7 @@ export class PodAttempt {
     if (this.#pod !== null && this.#pod.metadata.uid !== pod.metadata.uid) return
     this.#pod = pod
     this.#gone = true
-    this.#look()
+    this.#looks.soon()
   }
 
   /** It went while nobody looked, so that its last state is not known. */
@@ -114,46 +141,21 @@ export class PodAttempt {
     if (this.#pod !== null && this.#pod.metadata.uid === uid) this.removed(this.#pod)
   }
 
+  /** Somebody in the cluster warns of a pod of this name. */
+  told(uid: string, event: PodEvent): void {
+    if (this.#outcome !== null || (this.#pod !== null && this.#pod.metadata.uid !== uid)) return
+    if (this.#warnings.take(event, this.#host.clock.now())) this.#looks.soon()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
-    this.#callOff?.()
-    await this.#looking
-  }
-
-  #look(): void {
-    if (this.#closed) return
-    this.#again = true
-    this.#looking ??= this.#lookUntilQuiet().finally(() => {
-      this.#looking = null
-      if (this.#again) this.#look()
-    })
-  }
-
-  async #lookUntilQuiet(): Promise<void> {
-    // Nothing is reported inside the call that causes it.
-    await Promise.resolve()
-    while (this.#again && !this.#closed) {
-      this.#again = false
-      try {
-        await this.#lookOnce()
-        this.#retryMs = RETRY_MS_MIN
-      } catch (error) {
-        this.#failed(error)
-      }
-    }
+    await this.#looks.close()
   }
 
   /** Nothing that the world does here is an outcome: the question is asked again until it is answered. */
   #failed(error: unknown): void {
     if (isProblem(error)) this.#host.reached(error)
     else this.#host.trouble(error instanceof Error ? error.message : String(error), this.ref.run)
-    this.#lookIn(this.#retryMs)
-    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
-  }
-
-  #lookIn(delayMs: number): void {
-    this.#callOff?.()
-    if (!this.#closed) this.#callOff = this.#host.clock.after(delayMs, () => this.#look())
   }
 
   async #lookOnce(): Promise<void> {
@@ -167,16 +169,50 @@ export class PodAttempt {
   async #withPod(pod: Pod): Promise<void> {
     const now = this.#host.clock.now()
     if (isTombstone(pod)) return this.#end(neverStarted, now, null)
-    const look = lookAt(pod, { stopAsked: this.#graceMs !== null, now })
+    const stopAsked = this.#graceMs !== null
+    if (this.#gone && stopAsked && !hasBegun(pod) && !isOver(pod)) return await this.#takeNameOf(pod)
+    const look = lookAt(pod, { stopAsked, now })
     if (look.kind === 'ended') return this.#end(look.outcome, look.at, pod)
-    if (this.#gone) return this.#end(deletedOutcome(pod, this.#graceMs !== null), now, pod)
+    if (this.#gone) return this.#end(deletedOutcome(pod, stopAsked), now, pod)
+    const { why, giveUp } = look.kind === 'running' ? { why: null, ...look } : this.#heldBack(pod, look)
+    if (giveUp !== null && giveUp.at <= now) return this.#end(giveUp.outcome, now, pod)
+    if (giveUp !== null) this.#looks.after(giveUp.at - now)
     if (look.kind === 'running') this.#sayRunning(pod, look.at)
-    else {
-      if (look.giveUp !== null && look.giveUp.at <= now) return this.#end(look.giveUp.outcome, now, pod)
-      if (look.why !== null) this.#sayPending(look.why, now)
-      if (look.giveUp !== null) this.#lookIn(look.giveUp.at - now)
-    }
+    else if (why !== null) this.#sayPending(why, now)
     if (this.#graceMs !== null) await this.#stop(pod, this.#graceMs)
+    else if (pod.spec.schedulingGates?.some(({ name }) => name === GATE) === true) await this.#letGo(pod, now)
+  }
+
+  /** What the pod says of itself, or else what others say of it. */
+  #heldBack(pod: Pod, look: Extract<Look, { kind: 'pending' }>): Held {
+    const fence = fenceOfLabels(pod.metadata.labels ?? {})
+    if (fence !== null && this.#warnings.isFenceGone) this.#host.cluster.fenceGone(fence)
+    const told = look.why === null ? this.#warnings.heldBack(pod) : null
+    return told === null ? look : { why: told.why, giveUp: look.giveUp ?? told.giveUp }
+  }
+
+  /** It was removed so that it never starts, and its name is free again. */
+  async #takeNameOf(removed: Pod): Promise<void> {
+    if (this.#pod === removed) this.#pod = null
+    this.#gone = false
+    await this.#takeName()
+  }
+
+  /** `startGuarantee: strict`: only the pod whose UID is durable goes on. */
+  async #letGo(pod: Pod, now: number): Promise<void> {
+    const { cluster } = this.#host
+    if (this.#recorded === pod.metadata.uid) {
+      const after = await cluster.ungate(pod)
+      if (after === null) this.#looks.retry()
+      else if (!this.#gone && this.#pod?.metadata.uid === after.metadata.uid) this.#pod = after
+    } else if (this.#recorded !== null) {
+      await cluster.remove(placeOf(pod))
+      this.#end(lostOutcome('the pod that was recorded as its own is gone'), now, null)
+    } else if (this.#said !== 'made') {
+      this.#said = 'made'
+      const why = { reason: 'STARTING', message: null } as const
+      this.#host.report({ kind: 'pending', ref: this.#shortRef(), at: now, ...why, handle: handleOf(pod) })
+    }
   }
 
   #sayRunning(pod: Pod, at: number): void {
@@ -189,14 +225,21 @@ export class PodAttempt {
   #sayPending(why: Why, at: number): void {
     const said = `${why.reason} ${why.message}`
     if (this.#said === said || this.#said === 'running') return
+    const waited = this.#why?.reason === why.reason ? at - this.#why.at : WORDS_MS
+    if (waited < WORDS_MS && this.#said !== '') return this.#looks.after(WORDS_MS - waited)
     this.#said = said
+    this.#why = { ...why, at }
     this.#host.report({ kind: 'pending', ref: this.#shortRef(), at, ...why })
   }
 
-  #end(outcome: Outcome, at: number, pod: Pod | null): void {
+  #end(found: Outcome, at: number, pod: Pod | null): void {
     if (this.#closed) return
+    const waited = found === neverStarted ? this.#why : null
+    const outcome = this.#warnings.added(
+      waited === null ? found : { ...found, message: `it waited: ${waited.message}` },
+    )
     if (pod !== null && outcome.exitCode !== null && this.#said !== 'running') this.#sayRunning(pod, at)
-    this.#callOff?.()
+    this.#looks.callOff()
     this.#outcome = { outcome, at }
     this.#host.report({ kind: 'ended', ref: this.#shortRef(), at, outcome })
     if (pod !== null) this.#host.logs(this, pod, false)
@@ -208,7 +251,7 @@ export class PodAttempt {
     this.#host.reached(null)
     if (pod !== null) {
       this.#pod ??= pod
-      this.#again = true
+      this.#looks.soon()
       return
     }
     const message = 'its pod is gone, and nobody saw how it ended'
@@ -229,16 +272,21 @@ export class PodAttempt {
     if (!(made instanceof ApiProblem)) {
       this.#host.reached(null)
       this.#pod ??= made
-      this.#again = true
+      this.#looks.soon()
       return
     }
     if (made.kind === 'alreadyExists') return await this.#createdBefore()
     const refused = refusedCreate(made)
     if (refused === null) throw made
-    if (refused.kind === 'final') return this.#end(refused.outcome, this.#host.clock.now(), null)
+    if (refused.kind === 'final') {
+      // A cluster looks at its policies before it looks whether there is one already.
+      const pod = await this.#host.cluster.find(this.ref)
+      if (pod === null) return this.#end(refused.outcome, this.#host.clock.now(), null)
+      this.#pod ??= pod
+      return this.#looks.soon()
+    }
     this.#sayPending(refused.why, this.#host.clock.now())
-    this.#lookIn(this.#retryMs)
-    this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 2)
+    this.#looks.retry()
   }
 
   async #createdBefore(): Promise<void> {
@@ -249,16 +297,26 @@ export class PodAttempt {
       return this.#end(lostOutcome(message), this.#host.clock.now(), null)
     }
     this.#pod ??= pod
-    this.#again = true
+    this.#looks.soon()
   }
 
   /** Never seen: the name is taken by a pod that never starts, so that whoever comes late meets it. */
   async #stopUnseen(): Promise<void> {
     if (this.#wanted === 'find') return await this.#find()
-    const pod = await this.#host.cluster.occupy(this.ref)
-    if (pod === null) return this.#end(neverStarted, this.#host.clock.now(), null)
+    await this.#takeName()
+  }
+
+  async #takeName(): Promise<void> {
+    const { cluster, clock } = this.#host
+    const pod = await cluster.occupy(this.ref).catch((error: unknown) => {
+      if (!isProblem(error) || refusedCreate(error) === null) throw error
+      // Where there is no room, or no such pod may be, none of it comes to be; but there may be one from before.
+      return cluster.find(this.ref)
+    })
+    if (pod === null) return this.#end(neverStarted, clock.now(), null)
+    this.#toldGraceMs = Number.POSITIVE_INFINITY
     this.#pod ??= pod
-    this.#again = true
+    this.#looks.soon()
   }
 
   async #stop(pod: Pod, graceMs: number): Promise<void> {
@@ -266,11 +324,13 @@ export class PodAttempt {
     if (graceMs < this.#toldGraceMs) {
       await cluster.stop(pod, graceMs)
       this.#toldGraceMs = graceMs
-    } else if (pod.spec.nodeName === undefined && clock.now() - this.#stopAt >= UNPLACED_MS) {
-      await cluster.remove(placeOf(pod))
-      return
     }
-    if (pod.spec.nodeName === undefined) this.#lookIn(UNPLACED_MS)
+    if (pod.metadata.deletionTimestamp !== undefined) return
+    const own = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
+    const limit = hasBegun(pod) ? own + UNHEEDED_MS : NOT_BEGUN_MS
+    const left = this.#stopAt + limit - clock.now()
+    if (left > 0) this.#looks.after(left)
+    else await cluster.remove(placeOf(pod))
   }
 
   #shortRef(): { run: string; task: string; attempt: number } {
@@ -284,6 +344,11 @@ export function handleOf(pod: Pod): Record<string, string> {
   const { name, namespace, uid } = pod.metadata
   const { nodeName } = pod.spec
   return { pod: name, namespace: namespace ?? '', uid, ...(nodeName === undefined ? {} : { node: nodeName }) }
+}
+
+const uidOf = (handle: Json | undefined): string | null => {
+  const { uid = null } = fieldsOf(handle)
+  return typeof uid === 'string' ? uid : null
 }
 
 /** Whether an attempt of which only the intent is known, and no pod, may be sent to the cluster (again). */

@@ -5,8 +5,10 @@ import type { Clock } from '../../ports/clock.ts'
 import type { AttemptSpec, Intended } from '../../ports/executor.ts'
 import { type NewObject, podBody, scriptMap, tombstone, workspaceClaim } from './body.ts'
 import type { Fences } from './fences.ts'
+import type { HeldPod } from './evidence.ts'
 import {
   FINALIZER,
+  GATE,
   installationSelector,
   isPodOf,
   type PodPlace,
@@ -14,7 +16,7 @@ import {
   runSelector,
   workspaceName,
 } from './names.ts'
-import { type Pod, STOP_DEADLINE_SECONDS } from './pod.ts'
+import { isOver, type Pod, STOP_DEADLINE_SECONDS } from './pod.ts'
 
 export interface ClusterOptions {
   readonly client: Client
@@ -25,6 +27,8 @@ export interface ClusterOptions {
   readonly stopGraceMs: number
 }
 
+const MADE_MAX = 10_000
+
 /** Between somebody's dependent task and the cluster nothing waits; see the client's lanes. */
 const URGENT: RequestOptions = { priority: 'dependent' }
 
@@ -33,6 +37,8 @@ export class Cluster {
   readonly #options: ClusterOptions
   /** Scripts and claims that are there, by namespace and name. */
   readonly #made = new Map<string, Promise<void>>()
+  /** Fences of runs that have a workspace: their tombstones hold the claim. */
+  readonly #fencesOf = new Map<string, Set<string>>()
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -43,7 +49,8 @@ export class Cluster {
     const { client, fences, installation, stopGraceMs } = this.#options
     const fence = spec.era ?? fences.current
     if (!(await fences.stand(fence, spec.namespace))) return 'fenceClosed'
-    await this.#surroundings(spec)
+    if (spec.workspace) this.#fencesOf.set(spec.run, (this.#fencesOf.get(spec.run) ?? new Set()).add(fence))
+    await this.#surroundings(spec, fence)
     const body = podBody(spec, { installation, fence, stopGraceSeconds: Math.ceil(stopGraceMs / 1000) })
     try {
       return await client.create<Pod>(PODS, spec.namespace, body, URGENT)
@@ -116,22 +123,57 @@ export class Cluster {
   }
 
   /**
-   * Outcome and log are durable: a pod that goes on because a sidecar does not end is told to, and our finalizer goes.
+   * Lets a pod go on that was held back from its start: its UID is durable.
+   *
+   * @returns The pod as it is then; null when it is other than it was, so that it has to be seen again.
    */
+  async ungate(pod: Pod): Promise<Pod | null> {
+    const index = (pod.spec.schedulingGates ?? []).findIndex(({ name }) => name === GATE)
+    const gate = `/spec/schedulingGates/${index}`
+    const patch = [
+      { op: 'test', path: '/metadata/uid', value: pod.metadata.uid },
+      { op: 'test', path: `${gate}/name`, value: GATE },
+      { op: 'remove', path: gate },
+    ]
+    try {
+      return await this.#options.client.jsonPatch<Pod>(PODS, placeOf(pod), patch, URGENT)
+    } catch (error) {
+      if (isProblem(error, 'invalid', 'conflict', 'notFound')) return null
+      throw error
+    }
+  }
+
+  /** Takes our finalizer away; false when the pod has changed meanwhile. */
+  async dropFinalizer({ namespace, name, uid, finalizers, resourceVersion }: HeldPod): Promise<boolean> {
+    const rest = finalizers.filter(finalizer => finalizer !== FINALIZER)
+    const patch = { metadata: { uid, resourceVersion, finalizers: rest } }
+    const options = { priority: 'housekeeping', metadataOnly: true } as const
+    try {
+      await this.#options.client.mergePatch(PODS, { namespace, name }, patch, options)
+      return true
+    } catch (error) {
+      if (isProblem(error, 'notFound')) return true
+      if (isProblem(error, 'conflict')) return false
+      throw error
+    }
+  }
+
+  /** Its fence was removed by somebody: no further attempt is given it. */
+  fenceGone(fence: string): void {
+    this.#options.fences.retire(fence)
+  }
+
+  /** Outcome and log are durable: a pod that goes on because a sidecar does not end is told to. */
   async settle(seen: Pod): Promise<void> {
     const { client } = this.#options
     const place = placeOf(seen)
-    const phase = seen.status?.phase
     try {
-      if (phase !== 'Succeeded' && phase !== 'Failed') {
-        const now = await client.get<Pod>(PODS, place, { priority: 'housekeeping' })
-        const over = now.status?.phase === 'Succeeded' || now.status?.phase === 'Failed'
-        if (!over && now.metadata.uid === seen.metadata.uid) await this.stop(now, Number.POSITIVE_INFINITY)
-      }
-      if (seen.metadata.finalizers?.includes(FINALIZER) !== true) return
-      const rest = seen.metadata.finalizers.filter(name => name !== FINALIZER)
-      const patch = { metadata: { uid: seen.metadata.uid, finalizers: rest } }
-      await client.mergePatch(PODS, place, patch, { priority: 'housekeeping', metadataOnly: true })
+      if (isOver(seen)) return
+      const now = await client.get<Pod>(PODS, place, { priority: 'housekeeping' })
+      // One that somebody deletes is told already.
+      const isTold = now.metadata.deletionTimestamp !== undefined
+      if (!isOver(now) && !isTold && now.metadata.uid === seen.metadata.uid)
+        await this.stop(now, Number.POSITIVE_INFINITY)
     } catch (error) {
       if (!isProblem(error, 'notFound') && !isProblem(error, 'conflict')) throw error
     }
@@ -142,26 +184,34 @@ export class Cluster {
     const { client, installation } = this.#options
     const labelSelector = `${installationSelector(installation)},${runSelector(run)}`
     for (const namespace of namespaces) {
-      const { items } = await client.list(
-        VOLUME_CLAIMS,
-        { namespace, labelSelector },
-        { metadataOnly: true, priority: 'housekeeping' },
-      )
-      for (const { metadata } of items) {
-        const place = { namespace: metadata.namespace ?? '', name: metadata.name }
-        await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+      try {
+        const { items } = await client.list(
+          VOLUME_CLAIMS,
+          { namespace, labelSelector },
+          { metadataOnly: true, priority: 'housekeeping' },
+        )
+        for (const { metadata } of items) {
+          const place = { namespace: metadata.namespace ?? '', name: metadata.name }
+          await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+        }
+      } catch (error) {
+        // With a namespace our rights in it are gone, and its claims too.
+        if (!isProblem(error, 'forbidden')) throw error
       }
     }
+    // The claim stays as long as tombstones name it: their fences take nothing new, so that they soon are closed.
+    for (const fence of this.#fencesOf.get(run) ?? []) this.#options.fences.retire(fence)
   }
 
   forget(run: string): void {
+    this.#fencesOf.delete(run)
     for (const key of this.#made.keys()) if (key.endsWith(`/${workspaceName(run)}`)) this.#made.delete(key)
   }
 
-  async #surroundings(spec: AttemptSpec): Promise<void> {
+  async #surroundings(spec: AttemptSpec, fence: string): Promise<void> {
     const { installation } = this.#options
     if (spec.work.script !== null) {
-      const body = scriptMap(spec.work.script, installation)
+      const body = scriptMap(spec.work.script, { installation, fence })
       await this.#once(spec.namespace, body, CONFIG_MAPS)
     }
     if (spec.workspace) await this.#once(spec.namespace, workspaceClaim(spec, installation), VOLUME_CLAIMS)
@@ -171,6 +221,8 @@ export class Cluster {
     const key = `${namespace}/${body.metadata.name}`
     const known = this.#made.get(key)
     if (known !== undefined) return await known
+    // Whatever is forgotten is found to be there.
+    if (this.#made.size >= MADE_MAX) this.#made.clear()
     const making = this.#make(namespace, body, resource)
     this.#made.set(key, making)
     try {

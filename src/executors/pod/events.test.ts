@@ -28,7 +28,7 @@ const TABLE: readonly (readonly [reason: string, message: string, told: string])
   [
     'FailedMount',
     'MountVolume.SetUp failed for volume "kontroler" : configmap "kontroler-fence-main-7" not found',
-    'STARTING',
+    'STARTING → START_ERROR',
   ],
   [
     'FailedMount',

@@ -14,6 +14,8 @@ export interface Told {
   readonly why: Why
   /** What the attempt ends as when this goes on for too long; null when it may take as long as it may. */
   readonly outcome: Outcome | null
+  /** The pod's fence is not there any more. */
+  readonly isFenceGone?: true
 }
 
 /** Null for an Event that says nothing of why a pod waits. */
@@ -43,14 +45,20 @@ export function toldBy({ type, reason = '', message = '' }: PodEvent): Told | nu
 function volume(message: string): Told {
   // Without its fence no pod starts, and there is nothing that anybody should make.
   if (/configmap "kontroler-fence-[^"]*" not found/u.test(message))
-    return waits('STARTING', 'its fence is closed, so it never starts')
+    return {
+      ...waits('STARTING', FENCE_GONE),
+      outcome: { kind: 'startError', reason: 'START_ERROR', ...BARE, message: FENCE_GONE },
+      isFenceGone: true,
+    }
   const reason = missing(message)
   if (reason === 'CONFIG_ERROR') return waits('VOLUME_PENDING', message)
-  const outcome = { exitCode: null, signal: null, message, outputs: {} }
   return {
     why: { reason: 'CONTAINER_CONFIG', message },
-    outcome: { kind: 'configError', reason, ...outcome },
+    outcome: { kind: 'configError', reason, ...BARE, message },
   }
 }
+
+const FENCE_GONE = 'its fence is gone, so it never starts'
+const BARE = { exitCode: null, signal: null, outputs: {} } as const
 
 const waits = (reason: ReasonCode, message: string): Told => ({ why: { reason, message }, outcome: null })

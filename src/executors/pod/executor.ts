@@ -16,10 +16,12 @@ import type {
 import { mayBeSentAgain, PodAttempt } from './attempt.ts'
 import { Cluster } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
+import { type EventFeed, startEventFeed } from './event-feed.ts'
+import { Evidence } from './evidence.ts'
 import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
 import { ignoredOf } from './ignored.ts'
 import { begunOf, endedOf, type LoggedPod, loggedPod, othersOf } from './logged-pod.ts'
-import { installationSelector, refOfPod } from './names.ts'
+import { installationSelector, podName, refOfPod } from './names.ts'
 import { isOver, type Pod } from './pod.ts'
 import { type Kept, keptOf, Sweeper } from './sweeper.ts'
 
@@ -66,7 +68,11 @@ class RunningExecutor implements PodExecutor {
   readonly #fences: Fences
   readonly #cluster: Cluster
   readonly #attempts = new Map<string, PodAttempt>()
+  /** The same, by namespace and name of their pods. */
+  readonly #byPod = new Map<string, PodAttempt>()
   readonly #reflectors: Reflector<Kept>[]
+  readonly #evidence: Evidence
+  #feed: EventFeed | null = null
   #sweeper: Sweeper | null = null
   #awaySince: number | null = null
   #closed = false
@@ -93,6 +99,13 @@ class RunningExecutor implements PodExecutor {
       stopGraceMs: options.stopGraceMs,
     })
     this.#reflectors = []
+    this.#evidence = new Evidence({
+      clock,
+      isMine: ref => this.#attempts.has(keyOf(ref)),
+      standing: options.standing,
+      drop: pod => this.#cluster.dropFinalizer(pod),
+      trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
+    })
   }
 
   get era(): string {
@@ -117,6 +130,12 @@ class RunningExecutor implements PodExecutor {
           },
         }),
       )
+    this.#feed = startEventFeed({
+      client,
+      namespaces,
+      heard: ({ namespace, name, uid }, event) => this.#byPod.get(`${namespace}/${name}`)?.told(uid, event),
+      trouble: message => this.#options.trouble?.('CLUSTER_TROUBLE', message, null),
+    })
     await Promise.all(this.#reflectors.map(({ synced }) => synced))
     this.#sweeper = new Sweeper({
       clock,
@@ -150,13 +169,13 @@ class RunningExecutor implements PodExecutor {
   async adopt(ref: Intended): Promise<boolean> {
     const known = this.#attempts.get(keyOf(ref))
     if (known !== undefined) {
-      known.adopt(null)
+      known.adopt(null, ref)
       return true
     }
     // The watch may lag behind an engine that has just died: only the server knows.
     const pod = await this.#cluster.find(ref)
     if (pod === null && mayBeSentAgain(ref, this.#options.clock.now())) return false
-    this.#attempt(ref, true).adopt(pod)
+    this.#attempt(ref, true).adopt(pod, ref)
     return true
   }
 
@@ -169,6 +188,7 @@ class RunningExecutor implements PodExecutor {
     const attempt = this.#attempts.get(keyOf(ref))
     if (attempt === undefined) return
     this.#attempts.delete(keyOf(ref))
+    this.#byPod.delete(podKey(attempt.ref))
     void attempt.close()
   }
 
@@ -181,7 +201,7 @@ class RunningExecutor implements PodExecutor {
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all(this.#reflectors.map(reflector => reflector.stop()))
-    await this.#fences.close()
+    await Promise.all([this.#feed?.close(), this.#evidence.close(), this.#fences.close()])
     const busy = [...this.#attempts.values()].map(attempt => attempt.close())
     this.#attempts.clear()
     await Promise.all(busy)
@@ -205,6 +225,7 @@ class RunningExecutor implements PodExecutor {
       ref,
     )
     this.#attempts.set(key, attempt)
+    this.#byPod.set(podKey(ref), attempt)
     return attempt
   }
 
@@ -214,6 +235,9 @@ class RunningExecutor implements PodExecutor {
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
+    this.#evidence.seen(pod, ref, async () => {
+      return ref === null || (await this.#options.logs.isComplete(loggedPod(pod, ref, endedOf(pod, ref))))
+    })
     const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
     if (ref === null || attempt === undefined) return
     attempt.seen(pod)
@@ -224,6 +248,7 @@ class RunningExecutor implements PodExecutor {
   }
 
   #deleted(last: Remembered<Kept>, pod: Pod | null): void {
+    this.#evidence.forget(last.uid)
     const { ref } = last.kept
     const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
     if (ref !== null && attempt === undefined) this.#sweeper?.gone(ref, last.uid)
@@ -279,4 +304,5 @@ class RunningExecutor implements PodExecutor {
   }
 }
 
+const podKey = (ref: Intended): string => `${ref.namespace}/${podName(ref)}`
 const keyOf = ({ run, task, attempt }: AttemptRef): string => `${run}/${task}/${attempt}`

@@ -20,7 +20,7 @@ import {
 /** What a pod says of its attempt. */
 export type Look =
   | ({ readonly kind: 'pending' } & Held)
-  | { readonly kind: 'running'; readonly at: number }
+  | { readonly kind: 'running'; readonly at: number; readonly giveUp: Held['giveUp'] }
   | { readonly kind: 'ended'; readonly at: number; readonly outcome: Outcome }
 
 export interface LookOptions {
@@ -49,18 +49,41 @@ export function lookAt(pod: Pod, { stopAsked: askedHere, now }: LookOptions): Lo
   }
   if (isOver(pod))
     return { kind: 'ended', at: lastChange(pod) ?? now, outcome: ofPod(pod, status?.state, stopAsked) }
-  if (running !== undefined) return { kind: 'running', at: timeOf(running.startedAt) ?? now }
-  return { kind: 'pending', ...heldBack(pod, waiting ?? null, now) }
+  const going = goingFor(pod, stopAsked)
+  if (going !== null && pod.spec.nodeName === undefined)
+    return { kind: 'ended', at: now, outcome: going.outcome }
+  if (running !== undefined) return { kind: 'running', at: timeOf(running.startedAt) ?? now, giveUp: going }
+  const held = heldBack(pod, waiting ?? null, now)
+  const isFirst = going !== null && (held.giveUp === null || going.at < held.giveUp.at)
+  return { kind: 'pending', why: held.why, giveUp: isFirst ? going : held.giveUp }
+}
+
+/** A node has this time to say that a deleted pod is no more, after the pod's own grace; then it is taken for gone. */
+const GONE_MS = 2 * 60_000
+
+/**
+ * Of a pod that is to go and does not: from when on nobody waits for its node to say how it ended, and what is known
+ * without that. The pod goes on being deleted, so a node that comes back ends what may still run on it.
+ */
+function goingFor(pod: Pod, stopAsked: boolean): { readonly at: number; readonly outcome: Outcome } | null {
+  const since = timeOf(pod.metadata.deletionTimestamp)
+  if (since === null) return null
+  const gone = deletedOutcome(pod, stopAsked)
+  const { nodeName } = pod.spec
+  if (nodeName === undefined) return { at: since, outcome: gone }
+  const message = `${gone.message ?? ''}; node ${nodeName} does not confirm that it is gone`
+  // It may go on there, so what follows is for `onLost` to say.
+  return { at: since + GONE_MS, outcome: { ...gone, kind: 'lost', message } }
 }
 
 /** A container that its node does not find has ended, but one that was never made has not even begun. */
 const isKnown = (status: ContainerStatus | null, { reason }: Terminated): boolean =>
   reason !== NOT_FOUND || (status?.containerID ?? '') !== ''
 
-/** The pod is no more; `pod` is the last that was seen of it, and it had not ended. */
+/** The pod is no more, or as good as that; `pod` is the last that was seen of it, and it had not ended. */
 export function deletedOutcome(pod: Pod, stopAsked: boolean): Outcome {
-  if (stopAsked) return neverStarted
   const hasRun = taskStatus(pod)?.state?.running !== undefined
+  if (stopAsked) return hasRun ? lostOutcome('was asked to end, and nobody saw how it did') : neverStarted
   const outside = endedFromOutside(pod, null, hasRun ? 'unseen' : 'notBegun')
   if (outside !== null && outside.reason !== 'POD_DELETED') return outside
   const { nodeName } = pod.spec

@@ -20,7 +20,7 @@ export interface Why {
 /** A registry that stammers is given this time; then a wrong name is the likelier story. */
 const IMAGE_MS = 120_000
 /** A Secret that is applied together with the DAG may come a little later. */
-const CONFIG_MS = 60_000
+export const CONFIG_MS = 60_000
 
 const NOTHING: Held = { why: null, giveUp: null }
 
@@ -91,7 +91,7 @@ function heldByContainer(
 }
 
 /** When the container that is held back could first have been tried: init containers may take as long as they like. */
-const begunAt = (pod: Pod): number | null =>
+export const begunAt = (pod: Pod): number | null =>
   latest([
     timeOf(pod.status?.startTime),
     ...initStatuses(pod).map(({ state }) => timeOf(state?.terminated?.finishedAt)),

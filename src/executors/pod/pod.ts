@@ -72,6 +72,12 @@ export const conditionOf = (pod: Pod, type: string): PodCondition | null =>
 export const isOver = (pod: Pod): boolean =>
   pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 
+/** Whether any of its containers ran, as far as it is known. */
+export const hasBegun = ({ status = {} }: Pod): boolean =>
+  [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].some(
+    ({ state }) => state?.running !== undefined || state?.terminated !== undefined,
+  )
+
 /** Init containers that run once, one after the other: not those that run beside the task (`restartPolicy: Always`). */
 export function initStatuses(pod: Pod): readonly ContainerStatus[] {
   const beside = new Set(

@@ -29,11 +29,14 @@ export function refusedCreate(
     case 'tooLarge':
     case 'notFound':
       // `notFound` is the namespace. An admission webhook may deny with any code.
-      return final(message.includes('denied the request') ? 'POLICY_DENIED' : 'CONFIG_ERROR', message)
+      return final(DENIED.test(message) ? 'POLICY_DENIED' : 'CONFIG_ERROR', message)
     default:
       return null
   }
 }
+
+/** What webhooks and policies are quoted with. */
+const DENIED = /denied (?:the )?request/u
 
 /** Refusals of the pod for what it names or lacks, rather than for what it may not do. */
 const CONFIG = new RegExp(
