@@ -55,7 +55,7 @@ export function attemptPod(pod: PodObject, container: string | null): AttemptPod
       : found?.state?.running !== undefined
         ? 'running'
         : 'waiting'
-  const exitCode = statuses.find(({ name }) => name === own)?.state?.terminated?.exitCode ?? 0
+  const end = statuses.find(({ name }) => name === own)?.state?.terminated
   return {
     ref,
     namespace: metadata.namespace ?? '',
@@ -64,7 +64,8 @@ export function attemptPod(pod: PodObject, container: string | null): AttemptPod
     createdAt: metadata.creationTimestamp ?? '',
     container: container ?? own,
     phase: phase === 'waiting' && isOver ? 'ended' : phase,
-    hasFailed: status.phase === 'Failed' || exitCode !== 0,
+    // The phase is no answer: a pod is also ended by a deadline once its own container has succeeded.
+    hasFailed: end === undefined ? status.phase === 'Failed' : end.exitCode !== 0,
   }
 }
 

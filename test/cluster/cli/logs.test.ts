@@ -8,6 +8,8 @@ import type { DagRunStatus } from '../../../src/spec/schema/status.ts'
 import { until } from '../../cli/program.ts'
 import type { DagRunObject } from '../operator/house.ts'
 import { eventually, task } from '../operator/house.ts'
+import { startWire } from '../client/wire.ts'
+import { USERS } from '../credentials.ts'
 import { clientOf, fullCluster } from '../shared.ts'
 import { person } from './place.ts'
 
@@ -156,4 +158,38 @@ test('logs whose pods are gone are said to be with the controller', async () => 
   const one = await cli('logs', 'gone', 'a')
   assert.equal(one.code, 1)
   assert.match(one.stderr, /^error LOG_GONE: the pod of a is gone\n/)
+})
+
+test('a log that breaks off on the way is taken up where it was, without loss or repetition', async () => {
+  const run = await aRun('broken', [task('a')])
+  const { hostname, port } = new URL(cluster.server)
+  await using wire = await startWire(Number(port), hostname)
+  const file = await who.file(
+    'wire.yaml',
+    `apiVersion: v1
+kind: Config
+clusters: [{name: wire, cluster: {server: "${wire.url}", insecure-skip-tls-verify: true}}]
+users: [{name: admin, user: {token: ${USERS.admin}}}]
+contexts: [{name: wire, context: {cluster: wire, user: admin, namespace: ${namespace}}}]
+current-context: wire
+`,
+  )
+  await run.pod(
+    'a',
+    1,
+    'i=0; while [ $i -lt 60 ]; do echo "line $i"; i=$((i+1)); sleep 0.1; done; printf end',
+  )
+  await run.say({ phase: 'running', progress: '0/1', tasks: [{ name: 'a', state: 'running', attempts: 1 }] })
+  const following = who.start(['--kubeconfig', file, 'logs', 'broken', '-f'])
+  for (const line of ['line 5\n', 'line 20\n']) {
+    await until(() => following.output().includes(line))
+    wire.set('cut')
+    wire.set('open')
+  }
+  await podsEnd(run.id)
+  await run.say({ phase: 'succeeded', completionTime: '2026-01-01T00:01:00Z', progress: '1/1', tasks: [] })
+  const { code, stdout, stderr } = await following.ended
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout, `${Array.from({ length: 60 }, (_, index) => `line ${index}\n`).join('')}end`)
+  assert.ok(wire.lines() > 2)
 })
