@@ -35,6 +35,7 @@ const LOOK_MS = 15_000
 /** A pod that runs for nobody is removed after this time: an engine that has just made it says so by then. */
 const ORPHAN_MS = 60_000
 const LOG_RETRY_MS = 30_000
+const QUIET_MS = 60_000
 
 /**
  * Sees to it that no pod runs for nobody and that no pod goes before its log is durable, whoever made it: an earlier
@@ -49,6 +50,7 @@ export class Sweeper {
   readonly #collecting = new Map<string, Promise<boolean>>()
   /** Attempts with a log that was begun, and maybe nobody who finishes it. */
   readonly #leftovers = new Map<string, AttemptRef>()
+  #toldAt: number | null = null
   #callOff: (() => void) | null = null
   #closed = false
 
@@ -154,7 +156,7 @@ export class Sweeper {
 
   /** Ended under an engine that did not live to see to its log. */
   async #recover(ref: AttemptRef, place: PodPlace, { others, began }: Kept): Promise<void> {
-    const { logs, standing, trouble } = this.#options
+    const { logs, standing } = this.#options
     const { namespace, name, uid } = place
     if (this.#done.has(uid) || this.#collecting.has(uid)) return
     const own = containerName(ref.task)
@@ -168,7 +170,8 @@ export class Sweeper {
       ...(began === null ? {} : { began: { [own]: began } }),
     }
     try {
-      if (await logs.isComplete(pod)) {
+      // An archive that is away cannot say; collecting is patient, and replaces nothing that is there.
+      if (await logs.isComplete(pod).catch(() => false)) {
         this.#done.add(uid)
         return
       }
@@ -177,13 +180,13 @@ export class Sweeper {
       // Its run was removed with its logs: nobody wants this one any more.
       else if (known === 'unknown') this.#done.add(uid)
     } catch (error) {
-      trouble('LOG_TROUBLE', `the log of ${ref.task} is not durable yet: ${String(error)}`, ref.run)
+      this.#failed(ref, error)
     }
   }
 
   /** Logs whose pods went before they were read to their end, while nobody looked. */
   async #finishLeftovers(): Promise<void> {
-    const { isMine, logs, reflectors, standing, trouble } = this.#options
+    const { isMine, logs, reflectors, standing } = this.#options
     const there = new Set<string>()
     for (const reflector of reflectors)
       for (const { kept } of reflector.known()) if (kept.ref !== null) there.add(attemptId(kept.ref))
@@ -197,9 +200,17 @@ export class Sweeper {
       ;(known === 'ended' ? logs.lost(ref) : logs.forget(ref)).catch((error: unknown) => {
         if (this.#closed) return
         this.#leftovers.set(id, ref)
-        trouble('LOG_TROUBLE', `the log of ${ref.task} is not durable yet: ${String(error)}`, ref.run)
+        this.#failed(ref, error)
       })
     }
+  }
+
+  /** What stands in the way of one stands in the way of hundreds. */
+  #failed(ref: AttemptRef, error: unknown): void {
+    const { clock, trouble } = this.#options
+    if (this.#toldAt !== null && clock.now() - this.#toldAt < QUIET_MS) return
+    this.#toldAt = clock.now()
+    trouble('LOG_TROUBLE', `the log of ${ref.task} is not durable yet: ${String(error)}`, ref.run)
   }
 
   async #orphan(ref: AttemptRef, pod: PodPlace): Promise<void> {
