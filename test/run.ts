@@ -4,6 +4,7 @@
  * need a Kubernetes (and only those), which they start themselves, or use the one that KUBECONFIG names; with `--all`,
  * those without and then those with, and the line is of both.
  */
+import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -63,6 +64,7 @@ async function suite(files: readonly string[], cluster: boolean): Promise<void> 
     if (event.details.type !== 'suite') count.failed += 1
     process.exitCode = 1
   })
-  events.compose(spec).pipe(process.stdout, { end: false })
-  await new Promise<void>(resolve => events.on('end', resolve))
+  const shown = events.compose(spec)
+  shown.pipe(process.stdout, { end: false })
+  await once(shown, 'end')
 }
