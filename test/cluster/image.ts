@@ -94,7 +94,8 @@ const digest = (bytes: Buffer): string => `sha256:${createHash('sha256').update(
 
 const BLOCK = 512
 
-function tar(entries: readonly ImageEntry[]): Buffer {
+/** A tar file of them. */
+export function tar(entries: readonly ImageEntry[]): Buffer {
   const parts = entries.flatMap(entry => {
     const bytes = entry.kind === 'file' ? entry.bytes : Buffer.alloc(0)
     return [header(entry, bytes.length), bytes, Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK)]

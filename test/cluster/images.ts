@@ -81,7 +81,7 @@ export function folderEntries(from: string, to: string): readonly ImageEntry[] {
 }
 
 /** As small as an image of Node for production: no shell, an ordinary user (65532) beside root. */
-async function nodeRoot(): Promise<readonly ImageEntry[]> {
+export async function nodeRoot(): Promise<readonly ImageEntry[]> {
   const folders = ['etc', 'home', 'usr', 'usr/local', 'usr/local/bin', 'dev', 'proc', 'sys', 'var']
   const file = (path: string, text: string): ImageEntry => ({ path, kind: 'file', bytes: Buffer.from(text) })
   return [
@@ -112,5 +112,5 @@ function programEntries(program: string, path: string): readonly ImageEntry[] {
   return [file(program, path), ...libraries.map(library => file(library, library.slice(1)))]
 }
 
-const busyboxApplets = (): readonly string[] =>
+export const busyboxApplets = (): readonly string[] =>
   execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')
