@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { globSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ImageEntry } from './image.ts'
 import type { MadeImage } from './images.ts'
@@ -103,15 +103,13 @@ function copied(rest: string): readonly ImageEntry[] {
 }
 
 /** Files of a folder; packages inside a package are listed for themselves. */
-const filesBelow = (folder: string): readonly string[] =>
-  globSync('**', {
-    cwd: join(ROOT, folder),
-    withFileTypes: true,
-    exclude: entry => entry.name === 'node_modules',
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap(entry => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path)
+    return [path]
   })
-    .filter(entry => entry.isFile())
-    .map(entry => join(folder, join(entry.parentPath, entry.name).slice(join(ROOT, folder).length)))
-    .toSorted()
+}
 
 const fileEntry = (from: string, path: string): ImageEntry => ({
   path,
