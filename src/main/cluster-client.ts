@@ -37,6 +37,9 @@ export interface Greeting {
   readonly refused: readonly string[]
 }
 
+/** Then it is told that the cluster is away; asking goes on. */
+const GREETING_MS = 5_000
+
 /**
  * Whether the cluster answers and lets us look at our pods, asked before anything depends on it. A namespace of several
  * that was deleted, with the role in it, is no reason to leave the others alone.

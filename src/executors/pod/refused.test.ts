@@ -62,6 +62,9 @@ test('what the server does not take is the task’s, what a webhook denies is a 
   const denied = 'admission webhook "policy.example.com" denied the request: no latest'
   for (const kind of ['badRequest', 'forbidden', 'invalid'] as const)
     assert.equal(said(kind, denied), 'final POLICY_DENIED')
+  // A ValidatingAdmissionPolicy leaves "the" out, and has a code of its own choice.
+  const policy = "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest"
+  assert.equal(said('invalid', policy), 'final POLICY_DENIED')
 })
 
 test('a server that is not well says nothing about the pod', () => {
