@@ -76,7 +76,7 @@ export async function askFor(
   namespace: string | undefined,
 ): Promise<void> {
   const query = { namespace, labelSelector: installationSelector(installation), pageSize: 1 }
-  const pages = client.pages(PODS, query, { metadataOnly: true })
+  const pages = client.pages(PODS, query, { metadataOnly: true, deadlineMs: GREETING_MS })
   await pages.next()
   await pages.return(undefined)
 }
