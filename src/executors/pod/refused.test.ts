@@ -15,6 +15,10 @@ const FORBIDDEN: readonly (readonly [detail: string, code: string])[] = [
   ],
   ['pods "a-1-x" is forbidden: status unknown for quota: small, resources: pods', 'again'],
   [
+    'pods "a-1-x" is forbidden: error looking up service account n/default: serviceaccount "default" not found',
+    'again',
+  ],
+  [
     'pods "a-1-x" is forbidden: violates PodSecurity "restricted:latest": privileged (container "build" must not set securityContext.privileged=true)',
     'final POLICY_DENIED',
   ],
