@@ -26,7 +26,8 @@ if (major >= 24) {
   process.exit()
 } else if (existsSync(pinned)) {
   const { spawn } = require('node:child_process')
-  const child = spawn(pinned, [join(root, 'bin/kontroler.js'), ...process.argv.slice(2)], {
+  // By the name it was called by, as kubectl's plugin has another.
+  const child = spawn(pinned, process.argv.slice(1), {
     stdio: 'inherit',
   })
   // The terminal sends its signals to both; what is sent to this process alone is passed on.

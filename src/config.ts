@@ -32,18 +32,22 @@ export type Database =
   /** The URL has its password in it. */
   | { readonly kind: 'postgres'; readonly url: Secret }
 
-export type Logs =
+export type Logs = {
+  /** Of one log, at most. */
+  readonly maxBytes: number
+} & (
   | { readonly kind: 'files' }
   | {
       readonly kind: 's3'
       readonly bucket: string
-      /** Without a slash at its end. */
+      /** Without a slash at either end. What follows it is the installation's. */
       readonly prefix: string
       /** Null: AWS itself. */
       readonly endpoint: string | null
       readonly region: string | null
       readonly pathStyle: boolean
     }
+)
 
 export type Kube =
   | { readonly kind: 'inCluster'; readonly host: string; readonly port: string }
@@ -131,13 +135,15 @@ function databaseOf(given: string | null, urlFile: string | null, of: Values): D
 
 function logsOf(of: Values): Logs {
   const bucket = of('logs.s3.bucket')
-  if (of('logs.kind') === 'files') return { kind: 'files' }
+  const maxBytes = of('logs.maxBytes')
+  if (of('logs.kind') === 'files') return { kind: 'files', maxBytes }
   if (bucket === null) throw wrong('logs.s3.bucket', 'is missing', 'With logs.kind s3 it must be set.')
   const endpoint = of('logs.s3.endpoint')
   return {
     kind: 's3',
+    maxBytes,
     bucket,
-    prefix: (of('logs.s3.prefix') ?? of('installation')).replace(/^\/+|\/+$/g, ''),
+    prefix: (of('logs.s3.prefix') ?? '').replace(/^\/+|\/+$/g, ''),
     endpoint,
     region: of('logs.s3.region'),
     pathStyle: of('logs.s3.pathStyle') ?? endpoint !== null,

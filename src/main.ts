@@ -32,6 +32,12 @@ async function run(): Promise<void> {
       log.info('the controller stops; pods go on', { signal })
       void controller.close().then(() => process.exit(0))
     }
+    void controller.outdated.then(why => {
+      if (asked) return
+      asked = true
+      log.info(`the controller ends, to be started again: ${why}`)
+      void controller.close().then(() => process.exit(EXIT.failed))
+    })
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
     log.info('the controller starts', { listen: controller.address, stateDir: config.stateDir })

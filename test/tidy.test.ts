@@ -18,7 +18,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   operator: ['core', 'ports', 'spec', 'engine', 'kubernetes'],
   controller: ['core', 'ports', 'config', 'config.ts', 'kubernetes'],
   host: ['core', 'ports', 'executors'],
-  cli: ['core', 'ports', 'spec', 'engine', 'stores', 'executors', 'archives', 'kubernetes', 'host'],
+  cli: [
+    'core',
+    'ports',
+    'spec',
+    'engine',
+    'stores',
+    'executors',
+    'archives',
+    'kubernetes',
+    'host',
+    'operator',
+  ],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */
 const CORE_LIBRARIES: Readonly<Record<string, string>> = {

@@ -16,6 +16,15 @@ export const COMMAND_CODES = {
   RUN_QUEUED: 'the run waits for another one of its DAG, which runs one at a time',
   NOT_ADOPTED: 'another process drives the run already',
   ENGINE_GONE: 'no engine drives the run any more',
+  NO_KUBECONFIG: 'a cluster is asked for, and there is no kubeconfig',
+  NO_CREDENTIALS: 'the kubeconfig names nothing to log in with, or the API server does not take it',
+  CLUSTER_UNREACHABLE: 'the API server does not answer, or its certificate is wrong',
+  CLUSTER_REFUSED: 'the API server refuses what it was asked for',
+  NO_RIGHTS: 'who asks has no right to do that in the cluster',
+  NO_CRDS: 'the cluster does not know DAGs and DagRuns',
+  NOT_IN_CLUSTER: 'what is asked for is not in the cluster, such as a namespace',
+  NOT_FOR_CLUSTERS: 'the command is about this machine only',
+  LOG_GONE: 'the pods whose logs are asked for are not there any more',
 } as const satisfies Readonly<Record<string, string>>
 
 export type CommandCode = keyof typeof COMMAND_CODES

@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { StoreError } from '../ports/store.ts'
+import { asksForCluster, GLOBAL_VALUES, isPluginProgram } from './cluster/asked.ts'
 import { acts, many, output } from './declare.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { EXAMPLES } from './examples.ts'
@@ -19,19 +20,36 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stderr.on('error', () => undefined)
   try {
     // Words under completion may be anything, so they are not parsed.
-    if (argv[0] === '__complete') {
-      return await (await import('./commands/complete.ts')).complete(buildProgram(), argv.slice(1))
-    }
-    await buildProgram(withoutGlobals(argv)).parseAsync(argv, { from: 'user' })
+    if (argv[0] === '__complete') return await complete(argv.slice(1))
+    const program = asksForCluster(argv) ? await clusterProgram(argv) : buildProgram(withoutGlobals(argv))
+    await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     process.exitCode = await report(error, argv)
   }
 }
 
+/** Loaded only when it is asked for, so that commands about this machine begin as fast as without it. */
+async function clusterProgram(argv: readonly string[]): Promise<Command> {
+  const [{ buildClusterProgram }, { CLUSTER_EXAMPLES }] = await Promise.all([
+    import('./cluster/program.ts'),
+    import('./cluster/examples.ts'),
+  ])
+  const program = buildClusterProgram(argv)
+  withExamples(program, [], CLUSTER_EXAMPLES, isPluginProgram() ? '' : '-n data ')
+  return program
+}
+
+async function complete(words: readonly string[]): Promise<void> {
+  const completing = await import('./commands/complete.ts')
+  if (!asksForCluster(words)) return await completing.complete(buildProgram(), words)
+  const { clusterNames } = await import('./cluster/complete.ts')
+  return await completing.complete(await clusterProgram(words), words, clusterNames(words))
+}
+
 /** The words from the command on. */
 function withoutGlobals(argv: readonly string[]): readonly string[] {
   let at = 0
-  while (argv[at]?.startsWith('-') === true) at += argv[at] === '--state' || argv[at] === '--database' ? 2 : 1
+  while (argv[at]?.startsWith('-') === true) at += GLOBAL_VALUES.includes(argv[at] ?? '') ? 2 : 1
   return argv.slice(at)
 }
 
@@ -55,14 +73,15 @@ async function knownTrouble(error: unknown, argv: readonly string[]): Promise<Co
   if (!(error instanceof CommanderError)) throw error
   if (error.exitCode === 0) return EXIT.succeeded
   if (error.code === 'commander.help') return EXIT.usage
-  return usageTrouble(error, argv)
+  const program = asksForCluster(argv) ? await clusterProgram(argv) : buildProgram()
+  return usageTrouble(error, commandIn(program, argv))
 }
 
 /** `error: unknown option '--al'\n(Did you mean --all?)` in the words of all other errors. */
-function usageTrouble(error: CommanderError, argv: readonly string[]): CommandError {
+function usageTrouble(error: CommanderError, words: readonly string[]): CommandError {
   const [, message = error.message, meant] =
     /^(?:error: )?(.*?)\.?(?:\n\((Did you mean .*)\))?$/s.exec(error.message) ?? []
-  const help = `see kontroler ${[...commandIn(argv), '--help'].join(' ')}`
+  const help = `see ${[programName(), ...words, '--help'].join(' ')}`
   const fix = meant === undefined ? help : `${meant[0]?.toLowerCase()}${meant.slice(1)} ${help}`
   const code = error.code === 'commander.unknownCommand' ? 'UNKNOWN_COMMAND' : 'BAD_OPTION'
   return new CommandError(code, withoutPasswords(message), fix)
@@ -74,8 +93,8 @@ function withoutPasswords(text: string): string {
 }
 
 /** The words of the command line that name a command. */
-function commandIn(argv: readonly string[]): readonly string[] {
-  let command = buildProgram()
+function commandIn(program: Command, argv: readonly string[]): readonly string[] {
+  let command = program
   const words: string[] = []
   for (const word of argv) {
     const next = command.commands.find(candidate => candidate.name() === word)
@@ -131,19 +150,23 @@ export function buildProgram(words: readonly string[] = []): Command {
   const [first = ''] = words
   const asked = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
   for (const declare of asked === undefined ? Object.values(COMMANDS) : [asked]) declare(program)
-  withExamples(program, [])
+  withExamples(program, [], EXAMPLES, '')
+  program.addHelpText('after', `\n${ABOUT_CLUSTERS}`)
   return program
 }
 
+const ABOUT_CLUSTERS = `With -n NAMESPACE, --context or --kubeconfig, and as kubectl kontroler, commands
+are about the DAGs of a cluster, submit among them: kontroler -n NAMESPACE --help.`
+
 /** Every command shows how it is used. */
-function withExamples(command: Command, words: readonly string[]): void {
-  const examples = EXAMPLES[words.join(' ')] ?? []
+function withExamples(command: Command, words: readonly string[], all: typeof EXAMPLES, which: string): void {
+  const examples = all[words.join(' ')] ?? []
   if (examples.length > 0) {
     const widest = Math.max(...examples.map(([text]) => text.length))
-    const lines = examples.map(([text, why]) => `  ${programName()} ${text.padEnd(widest)}  # ${why}`)
+    const lines = examples.map(([text, why]) => `  ${programName()} ${which}${text.padEnd(widest)}  # ${why}`)
     command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
   }
-  for (const sub of command.commands) withExamples(sub, [...words, sub.name()])
+  for (const sub of command.commands) withExamples(sub, [...words, sub.name()], all, which)
 }
 
 function executing(command: Command): Command {

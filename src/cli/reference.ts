@@ -1,4 +1,6 @@
 import type { Command, Option } from 'commander'
+import { CLUSTER_EXAMPLES } from './cluster/examples.ts'
+import { buildClusterProgram } from './cluster/program.ts'
 import { EXAMPLES } from './examples.ts'
 import { buildProgram } from './main.ts'
 
@@ -12,12 +14,33 @@ export function cliReference(): string {
     ABOUT,
     '## Options of every command',
     optionTable(global),
-    ...commandsOf(program, []).flatMap(([words, command]) => section(words, command)),
+    ...commandsOf(program, []).flatMap(([words, command]) => section('kontroler', words, command, EXAMPLES)),
+    ...clusterReference(),
   ].join('\n\n')}\n`
 }
 
+/** The same of the commands that are about a cluster, one level below. */
+function clusterReference(): readonly string[] {
+  const program = buildClusterProgram()
+  const global = program.createHelp().visibleOptions(program)
+  const sections = commandsOf(program, [])
+    .filter(([, command]) => program.createHelp().visibleCommands(program).includes(command))
+    .flatMap(([words, command]) => section('kontroler -n NAMESPACE', words, command, CLUSTER_EXAMPLES))
+  return [
+    '## In a cluster',
+    ABOUT_CLUSTER,
+    optionTable(global),
+    ...sections.map(text => text.replace(/^## (.*)$/u, '### $1 in a cluster')),
+  ]
+}
+
+const ABOUT_CLUSTER = `With \`-n\`, \`--context\` or \`--kubeconfig\`, and as \`kubectl kontroler\`, \
+these commands are about the DAGs of a cluster ([guide](../guide/cluster-cli.md)); \`submit\` always is.
+\`--state\` and \`--database\` say that a command is about this machine; \`validate\`, \`export\`,
+\`schedule preview\` and \`completion\` always are.`
+
 const ABOUT = `\`kontroler COMMAND --help\` shows the same for one command. \
-As \`kubectl-kontroler\` on the PATH it is a plugin: \`kubectl kontroler COMMAND\`;
+As \`kubectl-kontroler\` on the PATH, where \`npm link\` puts it too, it is a plugin: \`kubectl kontroler COMMAND\`;
 kubectl completes it with an executable \`kubectl_complete-kontroler\` that runs \`kontroler __complete "$@"\`.
 
 A \`RUN\` is a name, an id, the beginning of either when only one run has it, or \`@last\` for the newest run.
@@ -58,7 +81,12 @@ function commandsOf(command: Command, words: readonly string[]): readonly Named[
     })
 }
 
-function section(words: readonly string[], command: Command): readonly string[] {
+function section(
+  start: string,
+  words: readonly string[],
+  command: Command,
+  all: typeof EXAMPLES,
+): readonly string[] {
   const name = words.join(' ')
   const help = command.createHelp()
   const options = help.visibleOptions(command).filter(({ long }) => long !== '--help')
@@ -66,7 +94,7 @@ function section(words: readonly string[], command: Command): readonly string[] 
   const parts = [
     `## ${name}`,
     `${description[0]?.toUpperCase() ?? ''}${description.slice(1)}.`,
-    `\`\`\`\nkontroler ${name} ${command.usage()}\n\`\`\``,
+    `\`\`\`\n${start} ${name} ${command.usage()}\n\`\`\``,
   ]
   const places = help.visibleArguments(command)
   if (places.length > 0) {
@@ -74,7 +102,9 @@ function section(words: readonly string[], command: Command): readonly string[] 
     parts.push(['| argument | meaning |', '|---|---|', ...rows].join('\n'))
   }
   if (options.length > 0) parts.push(optionTable(options))
-  const examples = (EXAMPLES[name] ?? []).map(([text, why]) => `# ${why}\nkontroler ${text}`)
+  const examples = (all[name] ?? []).map(
+    ([text, why]) => `# ${why}\n${start.replace('NAMESPACE', 'data')} ${text}`,
+  )
   if (examples.length > 0) parts.push(`\`\`\`sh\n${examples.join('\n')}\n\`\`\``)
   return parts
 }

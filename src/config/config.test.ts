@@ -42,7 +42,7 @@ test('in a pod nothing has to be said', () => {
     pools: new Map(),
     stopGraceMs: 10_000,
     fenceSize: 500,
-    logs: { kind: 'files' },
+    logs: { kind: 'files', maxBytes: 2 * 1024 ** 3 },
     retention: { runs: null, ageMs: 30 * 86_400_000 },
     kube: { kind: 'inCluster', host: '10.0.0.1', port: '443' },
     logLevel: 'info',
@@ -122,24 +122,35 @@ test('logs in S3 need a bucket; the rest has defaults', () => {
   ])
   assert.deepEqual(config({ KONTROLER_LOGS: 's3', KONTROLER_LOGS_S3_BUCKET: 'b' }).logs, {
     kind: 's3',
+    maxBytes: 2 * 1024 ** 3,
     bucket: 'b',
-    prefix: 'kontroler',
+    prefix: '',
     endpoint: null,
     region: null,
     pathStyle: false,
   })
   const other = config(
     {},
-    'logs: { kind: s3, s3: { bucket: b, prefix: /a/b/, endpoint: "http://minio:9000", region: r } }',
+    'logs: { kind: s3, maxBytes: 500Mi, s3: { bucket: b, prefix: /a/b/, endpoint: "http://minio:9000", region: r } }',
   ).logs
   assert.deepEqual(other, {
     kind: 's3',
+    maxBytes: 500 * 1024 ** 2,
     bucket: 'b',
     prefix: 'a/b',
     endpoint: 'http://minio:9000',
     region: 'r',
     pathStyle: true,
   })
+})
+
+test('the bound on a log is an amount as Kubernetes writes it', () => {
+  const given = (text: string) => config({ KONTROLER_LOGS_MAX_BYTES: text }).logs.maxBytes
+  assert.deepEqual(['1048576', '1Mi', '3Gi', '1Ti'].map(given), [2 ** 20, 2 ** 20, 3 * 2 ** 30, 2 ** 40])
+  for (const wrong of ['1Ki', '0', '-1Gi', '1.5Gi', '1G', 'Gi', '1gi', ' 1Gi', '99999999999999Ti'])
+    assert.deepEqual(complaints({ KONTROLER_LOGS_MAX_BYTES: wrong }), [
+      `logs.maxBytes ($KONTROLER_LOGS_MAX_BYTES) is "${wrong}". It must be a number of bytes such as 500Mi or 10Gi, at least 1Mi.`,
+    ])
 })
 
 test('outside of a cluster a kubeconfig is needed', () => {
@@ -152,7 +163,7 @@ test('everything that is wrong is told at once, with key, place, value and what 
   const yaml = 'installation: Blue\nmaxParalel: 3\nlogs: files\nretention:\n  age: 3 weeks\n'
   assert.deepEqual(complaints({ KONTROLER_FENCE_SIZE: '0', KONTROLER_LISTEN: '8080' }, yaml), [
     'maxParalel (config.yaml:2:1) is no setting. Did you mean maxParallel?',
-    'logs (config.yaml:3:1) is no map. It has the settings logs.kind, logs.s3.bucket, logs.s3.prefix, logs.s3.endpoint, logs.s3.region, logs.s3.pathStyle.',
+    'logs (config.yaml:3:1) is no map. It has the settings logs.kind, logs.maxBytes, logs.s3.bucket, logs.s3.prefix, logs.s3.endpoint, logs.s3.region, logs.s3.pathStyle.',
     'installation (config.yaml:1:1) is "Blue". It must be a DNS label: at most 30 small letters, digits and dashes, with no dash at either end.',
     'listen ($KONTROLER_LISTEN) is "8080". It must be HOST:PORT, such as 0.0.0.0:8080 or [::]:8080.',
     'fenceSize ($KONTROLER_FENCE_SIZE) is "0". It must be a whole number from 1 to 5000.',

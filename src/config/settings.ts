@@ -1,5 +1,6 @@
 import { LIMITS } from '../core/limits.ts'
 import {
+  bytes,
   duration,
   flag,
   label,
@@ -117,6 +118,15 @@ export const SETTINGS = {
     default: 'files',
     meaning: 'Where the output of tasks is kept: files below `stateDir`, or S3.',
   }),
+  'logs.maxBytes': setting({
+    env: 'KONTROLER_LOGS_MAX_BYTES',
+    type: bytes(1024 ** 2),
+    default: 2 * 1024 ** 3,
+    shown: '`2Gi`',
+    meaning:
+      'Most that is kept of one log. One that is longer is cut, and says so; the task goes on. It keeps a task that ' +
+      'runs wild from filling the disk.',
+  }),
   'logs.s3.bucket': setting({
     env: 'KONTROLER_LOGS_S3_BUCKET',
     type: words('the name of a bucket'),
@@ -127,8 +137,8 @@ export const SETTINGS = {
     env: 'KONTROLER_LOGS_S3_PREFIX',
     type: words('the beginning of keys, such as kontroler/production'),
     default: null,
-    shown: 'the name of the installation',
-    meaning: 'What the keys of all objects begin with.',
+    shown: 'nothing',
+    meaning: 'What the keys of all objects begin with; the name of the installation follows.',
   }),
   'logs.s3.endpoint': setting({
     env: 'KONTROLER_LOGS_S3_ENDPOINT',

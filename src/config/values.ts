@@ -36,6 +36,18 @@ export const whole = (min: number, max: number): ValueType<number> => ({
   },
 })
 
+const UNITS: Readonly<Record<string, number>> = { Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3, Ti: 1024 ** 4 }
+
+/** An amount as Kubernetes writes it. */
+export const bytes = (min: number): ValueType<number> => ({
+  allowed: `a number of bytes such as 500Mi or 10Gi, at least ${min / 1024 ** 2}Mi`,
+  read(value) {
+    const [, digits, unit] = /^(\d{1,15})(Ki|Mi|Gi|Ti)?$/.exec(String(value)) ?? []
+    const amount = Number(digits) * (unit === undefined ? 1 : (UNITS[unit] ?? Number.NaN))
+    return Number.isSafeInteger(amount) && amount >= min ? amount : undefined
+  },
+})
+
 /** Milliseconds. */
 export const duration = (minMs: number): ValueType<number> => ({
   allowed: 'a duration such as 500ms, 90s, 10m, 1h30m or 30d',

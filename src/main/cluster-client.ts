@@ -29,22 +29,53 @@ export function namespacesOf({ namespaces }: Config, identity: Identity): readon
   return namespaces === 'own' ? [identity.namespace] : namespaces
 }
 
+/** Which of the namespaces let us look at our pods. */
+export interface Greeting {
+  /** Null for all. */
+  readonly namespaces: readonly string[] | null
+  /** Those that may not be looked at: they are gone, or nobody gave us the right. */
+  readonly refused: readonly string[]
+}
+
 /**
- * Whether the cluster answers and lets us look at our pods, asked before anything depends on it.
+ * Whether the cluster answers and lets us look at our pods, asked before anything depends on it. A namespace of several
+ * that was deleted, with the role in it, is no reason to leave the others alone.
  *
- * @throws {ApiProblem}
+ * @throws {ApiProblem} `forbidden` when it lets us look at none.
  */
 export async function greet(
   client: Client,
   installation: string,
   namespaces: readonly string[] | null,
-): Promise<void> {
-  const labelSelector = installationSelector(installation)
-  for (const namespace of namespaces ?? [undefined]) {
-    const pages = client.pages(PODS, { namespace, labelSelector, pageSize: 1 }, { metadataOnly: true })
-    await pages.next()
-    await pages.return(undefined)
+): Promise<Greeting> {
+  if (namespaces === null) {
+    await askFor(client, installation, undefined)
+    return { namespaces, refused: [] }
   }
+  const [open, refused]: [string[], string[]] = [[], []]
+  for (const namespace of namespaces) {
+    try {
+      await askFor(client, installation, namespace)
+      open.push(namespace)
+    } catch (error) {
+      if (!isProblem(error, 'forbidden') || (open.length === 0 && namespace === namespaces.at(-1)))
+        throw error
+      refused.push(namespace)
+    }
+  }
+  return { namespaces: open, refused }
+}
+
+/** @throws {ApiProblem} */
+export async function askFor(
+  client: Client,
+  installation: string,
+  namespace: string | undefined,
+): Promise<void> {
+  const query = { namespace, labelSelector: installationSelector(installation), pageSize: 1 }
+  const pages = client.pages(PODS, query, { metadataOnly: true })
+  await pages.next()
+  await pages.return(undefined)
 }
 
 /** Rights come and servers come back; a kubeconfig that is wrong is put right by somebody who starts us again. */

@@ -9,18 +9,22 @@ import { Scheduler } from '../engine/scheduler.ts'
 import { systemClock } from '../host/clock.ts'
 import { thisEngine } from '../host/this-engine.ts'
 import { VERSION } from '../host/version.ts'
+import type { Client } from '../kubernetes/client.ts'
 import { openClient } from '../kubernetes/open-client.ts'
 import { kubernetesCluster } from '../operator/kubernetes-cluster.ts'
 import { openOperator, scheduledRunName } from '../operator/operator.ts'
-import { clusterMayPass, greet, identityOf, namespacesOf } from './cluster-client.ts'
+import { askFor, clusterMayPass, greet, identityOf, namespacesOf } from './cluster-client.ts'
 import { databaseMayPass, openDatabase } from './database.ts'
 import { type Start, steady, stepOf, wordsOf } from './parts.ts'
 import { openPodEngine } from './pod-engine.ts'
+import { watchRefused } from './refused-namespaces.ts'
 import { startTakeOver } from './take-over.ts'
 
 export interface Controller {
   /** Resolves when all objects are read and every run is driven. Rejects when that can never be. */
   readonly started: Promise<void>
+  /** Resolves, with the reason, when it has to be closed and opened anew to do all that it was told. */
+  readonly outdated: Promise<string>
   /** Where health and metrics are served. */
   readonly address: { readonly host: string; readonly port: number }
   /** Pods go on, and the next controller takes their runs over. May be called again. */
@@ -52,7 +56,8 @@ export async function openController(config: Config, log: Log, env: Variables): 
   const health = await openHealthServer({ listen: config.listen, live, ready, metrics, now: steady })
   start.closings.push(() => health.close())
 
-  const started = begin(start).then(() => {
+  const { promise: outdated, resolve: outdate } = Promise.withResolvers<string>()
+  const started = begin(start, outdate).then(() => {
     if (phase === 'starting') phase = 'running'
   })
   // Whoever does not wait for it closes it, and does not care.
@@ -66,10 +71,10 @@ export async function openController(config: Config, log: Log, env: Variables): 
       await shut().catch((error: unknown) => log.warn('a part did not close', { error }))
   }
   let closed: Promise<void> | null = null
-  return { started, address: health.address, close: () => (closed ??= close()) }
+  return { started, outdated, address: health.address, close: () => (closed ??= close()) }
 }
 
-async function begin(start: Start): Promise<void> {
+async function begin(start: Start, outdate: (why: string) => void): Promise<void> {
   const { config, log, env, metrics, closings, closing, ready } = start
   const me = thisEngine()
   const database = await stepOf(start, 'database')(databaseMayPass, () => openDatabase(config.database, me))
@@ -78,12 +83,11 @@ async function begin(start: Start): Promise<void> {
   ready.push(databaseCheck(() => store.engines()))
 
   const identity = await identityOf(config.kube, env)
-  const namespaces = namespacesOf(config, identity)
   const plain = openClient({ identity, userAgent: `kontroler/${VERSION}` })
   closings.push(() => plain.close())
   const client = measuredClient(plain, metrics, steady)
   metrics.from({ limiter: client.limiter, slots: config.maxParallel })
-  await stepOf(start, 'cluster')(clusterMayPass, () => greet(client, config.installation, namespaces))
+  const namespaces = await lookedAfter(start, client, namespacesOf(config, identity), outdate)
 
   const pods = await openPodEngine(start, { client, namespaces, store, me, probe: database.probe })
   const { engine, executor, logs } = pods
@@ -125,6 +129,32 @@ async function begin(start: Start): Promise<void> {
     dagRuns: operator.dagRuns(),
     runs: engine.driving().length,
   })
+}
+
+/** Those of the wanted namespaces that may be looked at; the others are asked again until one of them may be. */
+async function lookedAfter(
+  start: Start,
+  client: Client,
+  wanted: readonly string[] | null,
+  outdate: (why: string) => void,
+): Promise<readonly string[] | null> {
+  const { installation } = start.config
+  const { namespaces, refused } = await stepOf(start, 'cluster')(clusterMayPass, () =>
+    greet(client, installation, wanted),
+  )
+  if (refused.length > 0)
+    start.log.error('some namespaces may not be looked at: they are gone, or the role in them is', {
+      refused,
+    })
+  const refusals = watchRefused({
+    refused,
+    clock: systemClock,
+    ask: namespace => askFor(client, installation, namespace),
+    opened: namespace => outdate(`the namespace ${namespace} may be looked at now`),
+  })
+  start.closings.push(() => refusals.close())
+  start.ready.push(refusals.check)
+  return namespaces
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -57,7 +57,7 @@ test('the beginning and the end of a run and the failure of a task are told', ()
     told.map(({ type, reason, note }) => `${type} ${reason}: ${note}`),
     [
       'Normal Started: run run of the DAG d began (manual)',
-      'Warning TaskFailed: a exited with code 3',
+      'Warning TaskFailed: a exited with code 3 (EXIT_CODE)',
       'Warning Failed: a failed',
     ],
   )

@@ -140,7 +140,9 @@ export function eventOf(state: RunState, event: RunEvent): Told | null {
     case 'attemptEnded': {
       if (event.outcome.kind === 'succeeded' || event.outcome.kind === 'cancelled') return null
       const reason = event.next.kind === 'retry' ? 'TaskRetried' : 'TaskFailed'
-      const note = `${event.task} ${failureOf(taskByKey(state, event.task))}`
+      const failure = failureOf(taskByKey(state, event.task))
+      const code = ` (${event.outcome.reason})`
+      const note = `${shortened(`${event.task} ${failure}`, NOTE_LENGTH_MAX - code.length)}${code}`
       const key = `${event.task}/${event.attempt}`
       return { ...about, type: 'Warning', reason, action: 'Task', note, key }
     }

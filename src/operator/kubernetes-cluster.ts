@@ -133,7 +133,8 @@ function watchingOf(reflectors: readonly Reflector<undefined>[]): Watching {
   }
 }
 
-function clusterObject(object: KubeObject): ClusterObject {
+/** An object as it came from the API server, with everything that may be missing filled in. */
+export function clusterObject(object: KubeObject): ClusterObject {
   const { metadata } = object
   return {
     metadata: {

@@ -36,6 +36,8 @@ export interface LogStore extends LogArchive {
 export interface LogSpool extends LogStore {
   /** Removes one log that is safe elsewhere. */
   discard(log: LogRef): Promise<void>
+  /** All logs that are there, in no order. */
+  list(): AsyncIterable<{ readonly log: LogRef; readonly complete: boolean }>
 }
 
 /**

@@ -82,13 +82,14 @@ describe('the chart', { skip }, () => {
     assert.deepEqual(config.retention, { runs: 500, ageMs: 7 * 86_400_000 })
     const other = rendered(run, {
       clusterWide: true,
-      logs: { type: 's3', s3: { bucket: 'b', pathStyle: false } },
+      logs: { type: 's3', maxBytes: '500Mi', s3: { bucket: 'b', pathStyle: false } },
     })
     assert.equal(configOf(other).namespaces, 'all')
     assert.deepEqual(configOf(other).logs, {
       kind: 's3',
       bucket: 'b',
-      prefix: 'kontroler',
+      maxBytes: 500 * 1024 ** 2,
+      prefix: '',
       endpoint: null,
       region: null,
       pathStyle: false,

@@ -10,7 +10,8 @@ export const CONTROLLER_MAY: Readonly<Record<string, readonly string[]>> = {
   '/pods/log': ['get'],
   '/configmaps': ['get', 'list', 'create', 'delete'],
   '/persistentvolumeclaims': ['get', 'list', 'create', 'delete'],
-  '/events': ['list', 'watch', 'create', 'patch'],
+  '/events': ['list', 'watch'],
+  'events.k8s.io/events': ['create'],
 }
 
 /** Verbs that are tried on every resource. */

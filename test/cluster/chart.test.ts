@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Client } from '../../src/kubernetes/client.ts'
+import { kubeconfigIdentity } from '../../src/kubernetes/kubeconfig.ts'
+import { openClient } from '../../src/kubernetes/open-client.ts'
+import { ApiProblem } from '../../src/kubernetes/problem.ts'
+import { resourceOf } from '../../src/operator/kubernetes-cluster.ts'
 import { type Manifest, rendered, VALUE_SETS, type Values, valueArgs } from '../chart/helm.ts'
 import { CONTROLLER_MAY, FORBIDDEN, VERBS } from '../chart/rules.ts'
 import { kubectlPrograms } from './programs.ts'
@@ -10,6 +17,8 @@ import { fullCluster } from './shared.ts'
 const named = (name: string): string => `chart-${name}-${process.pid}`
 const [CONTROLLER, TEAM_A, TEAM_B, OTHER] = [named('own'), named('a'), named('b'), named('other')]
 const NAMESPACES = [CONTROLLER, TEAM_A, TEAM_B, OTHER]
+/** CRDs may be there, and another release's. */
+const TAKE = ['--take-ownership']
 const APPLY = ['apply', '--dry-run=server', '--server-side', '--force-conflicts', '--validate=strict']
 
 describe('the chart in a real cluster', () => {
@@ -78,7 +87,16 @@ describe('the chart in a real cluster', () => {
     const values: Values = { namespaces: [TEAM_A, TEAM_B], 'rbac.userRoles': true }
     // Nothing waits for the pod: its image is another test's.
     const install = (): string =>
-      helm('upgrade', '--install', 'kontroler', 'deploy/chart', '-n', CONTROLLER, ...valueArgs(values))
+      helm(
+        'upgrade',
+        '--install',
+        'kontroler',
+        'deploy/chart',
+        '-n',
+        CONTROLLER,
+        ...TAKE,
+        ...valueArgs(values),
+      )
 
     before(() => {
       install()
@@ -156,6 +174,26 @@ describe('the chart in a real cluster', () => {
       assert.deepEqual(allowed('anna', ['system:authenticated'], TEAM_B), {})
     })
 
+    test('impersonated, she is refused every verb on every kind of the next namespace', async () => {
+      const client = await impersonating(kubectl, 'anna')
+      try {
+        const { items } = await client.list(resourceOf('DAG'), { namespace: TEAM_A })
+        assert.deepEqual(items, [])
+        const letIn: string[] = []
+        for (const place of [...Object.keys(CONTROLLER_MAY), ...FORBIDDEN])
+          for (const verb of VERBS) {
+            const answer = await client.raw(...requestOf(place, verb, TEAM_B)).then(
+              () => 'taken',
+              (error: unknown) => (error instanceof ApiProblem ? error.kind : String(error)),
+            )
+            if (answer !== 'forbidden') letIn.push(`${verb} ${place}: ${answer}`)
+          }
+        assert.deepEqual(letIn, [])
+      } finally {
+        await client.close()
+      }
+    })
+
     test('uninstalled, its rights are gone, and CRDs and the volume are there for the next release', () => {
       const uid = (): string =>
         kubectl('get', 'crd', 'dags.kontroler.greedykomodo', '-o', 'jsonpath={.metadata.uid}')
@@ -169,6 +207,54 @@ describe('the chart in a real cluster', () => {
     })
   })
 })
+
+/** A client that acts as somebody else, as `kubectl --as` does. */
+async function impersonating(kubectl: (...args: readonly string[]) => string, user: string): Promise<Client> {
+  const config = JSON.parse(kubectl('config', 'view', '--raw', '--flatten', '--minify', '-o', 'json')) as {
+    users: { user: object }[]
+  }
+  const users = config.users.map(one => ({ ...one, user: { ...one.user, as: user } }))
+  const folder = mkdtempSync(join(tmpdir(), 'kontroler-as-'))
+  try {
+    const file = join(folder, 'config')
+    writeFileSync(file, JSON.stringify({ ...config, users }), { mode: 0o600 })
+    const plugins = { env: process.env, interactive: false }
+    const identity = await kubeconfigIdentity({ files: [file], missing: 'isError', plugins })
+    return openClient({ identity })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const METHODS = {
+  get: 'GET',
+  list: 'GET',
+  watch: 'GET',
+  create: 'POST',
+  update: 'PUT',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETE',
+} as const
+
+/** The request that a verb on a resource is. Authorization comes before the server looks whether it makes sense. */
+function requestOf(
+  place: string,
+  verb: (typeof VERBS)[number],
+  namespace: string,
+): [method: (typeof METHODS)[typeof verb], path: string, body?: object] {
+  const [group = '', resource = '', subresource] = place.split('/')
+  const version = group === 'kontroler.greedykomodo' ? 'v1alpha1' : 'v1'
+  const root = group === '' ? '/api/v1' : `/apis/${group}/${version}`
+  const all = `${root}/namespaces/${namespace}/${resource}`
+  const whole = verb === 'list' || verb === 'watch' || verb === 'deletecollection'
+  const one = subresource === undefined ? `${all}/some` : `${all}/some/${subresource}`
+  const path = whole ? all : verb === 'create' && subresource === undefined ? all : one
+  const query = verb === 'watch' ? '?watch=true&timeoutSeconds=1' : ''
+  const method = METHODS[verb]
+  if (method === 'GET' || method === 'DELETE') return [method, `${path}${query}`]
+  return [method, path, {}]
+}
 
 const sorted = (may: Readonly<Record<string, readonly string[]>>): Record<string, string[]> =>
   Object.fromEntries(

@@ -8,7 +8,7 @@ import { type Image, writeImage } from './image.ts'
 import { missingImages } from './images.ts'
 import { Kubernetes } from './kubernetes.ts'
 import { withLock } from './lock.ts'
-import { NODE_ADDRESS, PROXY_HEALTH, writeNodeConfig } from './node-config.ts'
+import { KNOWN_IMAGES_FIRST, NODE_ADDRESS, PROXY_HEALTH, writeNodeConfig } from './node-config.ts'
 import { comesUp, freePorts, Part, quietly } from './parts.ts'
 import { clusterPrograms, kubectlPrograms } from './programs.ts'
 
@@ -238,6 +238,7 @@ export class Cluster extends Kubernetes {
     this.part('proxy').start('kube-proxy', ['--config=proxy.yaml'])
     await this.startKubelet()
     await comesUp(this.part('proxy'), () => answers(PROXY))
+    this.apply(...KNOWN_IMAGES_FIRST)
   }
 
   async #startFakeNode(): Promise<void> {

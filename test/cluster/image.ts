@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 export type ImageEntry =
   | { readonly path: string; readonly kind: 'file'; readonly bytes: Buffer; readonly mode?: number }
   | { readonly path: string; readonly kind: 'link'; readonly to: string }
-  | { readonly path: string; readonly kind: 'folder'; readonly mode?: number }
+  | { readonly path: string; readonly kind: 'folder'; readonly mode?: number; readonly owner?: number }
 
 export interface Image {
   /** In full, such as `docker.io/library/busybox:1.36`. */
@@ -113,8 +113,9 @@ function header(entry: ImageEntry, size: number): Buffer {
   const octal = (value: number, at: number, length: number): void =>
     void block.write(value.toString(8).padStart(length - 1, '0'), at)
   octal(entry.kind === 'link' ? 0o777 : (entry.mode ?? (entry.kind === 'folder' ? 0o755 : 0o644)), 100, 8)
-  octal(0, 108, 8)
-  octal(0, 116, 8)
+  const owner = entry.kind === 'folder' ? (entry.owner ?? 0) : 0
+  octal(owner, 108, 8)
+  octal(owner, 116, 8)
   octal(size, 124, 12)
   octal(0, 136, 12)
   block.write({ file: '0', link: '2', folder: '5' }[entry.kind], 156)

@@ -40,6 +40,37 @@ describe('logs in a bucket', () => {
     assert.equal((await keys()).length, 2)
   })
 
+  test('are there once when two ask for them to be stored at the same time', async () => {
+    const { open, spoolDir, keys, spooled } = await s3().house()
+    const spool = createFilesystemLogStore(spoolDir)
+    const writer = await spool.writer(log)
+    await writer.write(Buffer.from('whole'))
+    await writer.finish('end')
+    await writer.close()
+    const discarded = Promise.withResolvers<void>()
+    let asked = 0
+    const store = await open({
+      spool: {
+        ...spool,
+        // The second of two would look a second time when the first is done.
+        async size(ref) {
+          asked += 1
+          if (asked === 4) await discarded.promise
+          return await spool.size(ref)
+        },
+        async discard(ref) {
+          await spool.discard(ref)
+          discarded.resolve()
+        },
+      },
+    })
+    const writers = await Promise.all([store.writer(log), store.writer(log)])
+    await Promise.all(writers.map(one => one.finish('end')))
+    assert.equal(await whole(store, log), 'whole')
+    assert.equal((await keys()).length, 1)
+    assert.equal(await spooled(), 0)
+  })
+
   test('are removed by pages', async () => {
     const { open, keys, bucket } = await s3().house()
     const store = await open()

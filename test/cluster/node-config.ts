@@ -109,3 +109,43 @@ const proxyConfig = (kubeconfig: string): string =>
     metricsBindAddress: '127.0.0.1:11249',
     conntrack: { maxPerCore: 0, min: 0 },
   })
+
+/**
+ * There is no registry. Of an image without a tag Kubernetes asks one every time, so that `image: busybox` would never
+ * start, though the node knows it: pods are let in with what the node knows first, whatever they say.
+ */
+export const KNOWN_IMAGES_FIRST: readonly object[] = [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingAdmissionPolicy',
+    metadata: { name: 'known-images-first' },
+    spec: {
+      failurePolicy: 'Fail',
+      reinvocationPolicy: 'IfNeeded',
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], resources: ['pods'], operations: ['CREATE'] },
+        ],
+      },
+      mutations: [
+        {
+          patchType: 'ApplyConfiguration',
+          applyConfiguration: {
+            expression: `Object{spec: Object.spec{${['containers', 'initContainers'].map(knownFirst).join(', ')}}}`,
+          },
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingAdmissionPolicyBinding',
+    metadata: { name: 'known-images-first' },
+    spec: { policyName: 'known-images-first' },
+  },
+]
+
+function knownFirst(list: string): string {
+  const always = `object.spec.?${list}.orValue([]).filter(c, c.imagePullPolicy == "Always")`
+  return `${list}: ${always}.map(c, Object.spec.${list}{name: c.name, imagePullPolicy: "IfNotPresent"})`
+}

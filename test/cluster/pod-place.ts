@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { createFilesystemLogs } from '../../src/archives/filesystem/logs.ts'
-import { attemptPath } from '../../src/core/run/attempt-path.ts'
 import type { PodLogs } from '../../src/executors/pod/cluster-logs.ts'
 import { openPodExecutor, type PodExecutorOptions } from '../../src/executors/pod/executor.ts'
-import type { PodPlace } from '../../src/executors/pod/names.ts'
 import type { Client } from '../../src/kubernetes/client.ts'
-import { isProblem } from '../../src/kubernetes/problem.ts'
 import { NAMESPACES, type Resource } from '../../src/kubernetes/resource.ts'
 import type { AttemptRef, Executor } from '../../src/ports/executor.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { LogArchive } from '../../src/ports/logs.ts'
 import { systemClock } from '../../src/host/clock.ts'
+import { type Logs, type LogsOptions, openLogs } from '../../src/main/logs.ts'
 import type { ExecutorHarness } from '../contracts/executor-harness.ts'
 
 const VOLUMES: Resource = {
@@ -53,24 +51,26 @@ export async function podPlace(client: Client, options: PodPlaceOptions = {}): P
       makeVolume(client, `${namespace}-${index}`, folder),
     ),
   )
-  const logs = new DirectLogs(client, folder)
+  const logs = new PlaceLogs({ client, stateDir: folder, installation: `test-${id}` })
   const opened: Promise<Executor>[] = []
   const installation = `test-${id}`
   const opens =
     (clock: Clock): ExecutorHarness['open'] =>
     observe => {
-      const opening = openPodExecutor({
-        client,
-        installation,
-        namespaces: [namespace],
-        observe,
-        clock,
-        logs,
-        erasInUse: async () => null,
-        standing: async () => 'live',
-        stopGraceMs: 2_000,
-        ...settings,
-      })
+      const openWith = (pods: PodLogs): Promise<Executor> =>
+        openPodExecutor({
+          client,
+          installation,
+          namespaces: [namespace],
+          observe,
+          clock,
+          logs: pods,
+          erasInUse: async () => null,
+          standing: async () => 'live',
+          stopGraceMs: 2_000,
+          ...settings,
+        })
+      const opening = logs.pods().then(openWith)
       opened.push(opening)
       return later(opening)
     }
@@ -89,6 +89,7 @@ export async function podPlace(client: Client, options: PodPlaceOptions = {}): P
     leftovers: () => [],
     async remove() {
       for (const opening of opened) await (await opening).close()
+      await logs.close()
       await client.remove(NAMESPACES, { name: namespace })
       await Promise.all(volumes.map(name => client.remove(VOLUMES, { name })))
       await rm(folder, { recursive: true, force: true })
@@ -114,70 +115,71 @@ async function makeVolume(client: Client, name: string, folder: string): Promise
   return name
 }
 
-/** Logs read whole from the API server, each time anew. */
-class DirectLogs implements PodLogs {
-  readonly #client: Client
-  readonly #folder: string
-  readonly #pods = new Map<string, PodPlace>()
-  readonly #whole = new Set<string>()
-  readonly #removed = new Set<string>()
+/** The logs of a place. They go on when an executor is closed, as the next one would have them go on. */
+class PlaceLogs {
+  readonly #options: Omit<LogsOptions, 'logs' | 'clock' | 'random' | 'trouble'>
+  #logs: Promise<Logs> | null = null
+  readonly #ended = new Map<string, Promise<void>>()
+  readonly #watched = new Set<string>()
 
-  constructor(client: Client, folder: string) {
-    this.#client = client
-    this.#folder = folder
+  constructor(options: Omit<LogsOptions, 'logs' | 'clock' | 'random' | 'trouble'>) {
+    this.#options = options
   }
 
-  running(ref: AttemptRef, pod: PodPlace): void {
-    this.#pods.set(keyOf(ref), pod)
+  async pods(): Promise<PodLogs> {
+    const { pods } = await this.#open()
+    return {
+      ...pods,
+      ended: pod => {
+        const ended = pods.ended(pod)
+        this.#ended.set(
+          keyOf(pod.attempt),
+          ended.catch(() => undefined),
+        )
+        return ended
+      },
+      close: async () => undefined,
+    }
   }
 
-  async ended(ref: AttemptRef, pod: PodPlace): Promise<void> {
-    this.#pods.set(keyOf(ref), pod)
-    await this.#fetch(ref)
-    this.#whole.add(keyOf(ref))
+  async close(): Promise<void> {
+    await (await this.#logs)?.close()
   }
 
-  async isComplete(ref: AttemptRef): Promise<boolean> {
-    return this.#whole.has(keyOf(ref))
+  #open(): Promise<Logs> {
+    return (this.#logs ??= openLogs({
+      ...this.#options,
+      logs: { kind: 'files', maxBytes: 1024 ** 3 },
+      clock: systemClock,
+      random: Math.random,
+      trouble: (code, message) => process.stderr.write(`${code} ${message}\n`),
+    }))
   }
 
-  async close(): Promise<void> {}
-
+  /** Whoever reads the log of a running task watches it, and one that has ended is there as soon as it is whole. */
   archive(): LogArchive {
-    const files = createFilesystemLogs(this.#folder)
+    const files = createFilesystemLogs(this.#options.stateDir)
     return {
       read: async (ref, offset, bytesMax) => {
-        await this.#fetch(ref)
+        await this.#whole(ref)
         return await files.read(ref, offset, bytesMax)
       },
       size: async ref => {
-        await this.#fetch(ref)
+        await this.#whole(ref)
         return await files.size(ref)
       },
       containers: attempt => files.containers(attempt),
-      remove: async run => {
-        this.#removed.add(run)
-        await files.remove(run)
-      },
+      remove: async run => await (await this.#open()).archive.remove(run),
     }
   }
 
-  async #fetch(ref: AttemptRef): Promise<void> {
-    const pod = this.#pods.get(keyOf(ref))
-    if (pod === undefined || this.#whole.has(keyOf(ref)) || this.#removed.has(ref.run)) return
-    const parts: Buffer[] = []
-    try {
-      const answer = await this.#client.logs(pod, {})
-      for await (const part of answer.body) parts.push(part as Buffer)
-    } catch (error) {
-      // A pod whose container never started has none.
-      if (!isProblem(error)) throw error
-      return
+  async #whole(ref: AttemptRef): Promise<void> {
+    if (!this.#watched.has(keyOf(ref))) {
+      this.#watched.add(keyOf(ref))
+      const logs = await this.#open()
+      logs.watch(ref)
     }
-    const file = join(this.#folder, attemptPath(ref.run, ref.task, ref.attempt), 'log')
-    if (this.#removed.has(ref.run)) return
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, Buffer.concat(parts))
+    await this.#ended.get(keyOf(ref))
   }
 }
 

@@ -1,16 +1,13 @@
-import { type ChildProcess, execFile as execFileOf, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
+import { s3Program } from './programs.ts'
 
-const VERSION = 'v1.8.0'
-const execFile = promisify(execFileOf)
-
-/** A real S3 server on a folder of its own: versitygw, from its Go module, built once into the cache. */
+/** A real S3 server on a folder of its own: versitygw, built once into the cache. */
 export interface S3Server {
   readonly endpoint: string
   readonly accessKeyId: string
@@ -23,14 +20,15 @@ export interface S3Server {
   close(): Promise<void>
 }
 
-export async function startS3Server(): Promise<S3Server> {
-  const program = await versitygw()
+/** @param address  Where it listens: of the node, for pods to reach it. */
+export async function startS3Server(address = '127.0.0.1'): Promise<S3Server> {
+  const program = await s3Program()
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-s3-'))
   const port = await freePort()
   const keys = { accessKeyId: 'kontroler', secretAccessKey: 'a secret of tests' }
   let child: ChildProcess | null = null
   const server: S3Server = {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${address}:${port}`,
     ...keys,
     async start() {
       const environment = {
@@ -38,9 +36,9 @@ export async function startS3Server(): Promise<S3Server> {
         ROOT_ACCESS_KEY_ID: keys.accessKeyId,
         ROOT_SECRET_ACCESS_KEY: keys.secretAccessKey,
       }
-      const words = ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder]
+      const words = ['--quiet', '--port', `${address}:${port}`, 'posix', folder]
       child = spawn(program, words, { env: environment, stdio: ['ignore', 'ignore', 'inherit'] })
-      await listening(port, child)
+      await listening(address, port, child)
     },
     async stop() {
       const stopped = child
@@ -61,20 +59,6 @@ export async function startS3Server(): Promise<S3Server> {
   return server
 }
 
-async function versitygw(): Promise<string> {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const folder = join(cache, 'kontroler', `versitygw-${VERSION}`)
-  const program = join(folder, 'versitygw')
-  try {
-    await access(program)
-  } catch {
-    await mkdir(folder, { recursive: true })
-    const module = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`
-    await execFile('go', ['install', module], { env: { ...process.env, GOBIN: folder }, maxBuffer: 2 ** 26 })
-  }
-  return program
-}
-
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -85,10 +69,10 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
+async function listening(address: string, port: number, child: ChildProcess): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
     if (child.exitCode !== null) throw new Error(`versitygw ended with ${child.exitCode}`)
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, address)
     const connected = once(socket, 'connect').then(
       () => true,
       () => false,

@@ -3,8 +3,8 @@ import {
   createLogCollector,
   type LogCollector,
   type LogTrouble,
-  type PodLogs,
 } from '../../src/executors/pod/log-collector.ts'
+import type { LoggedPod } from '../../src/executors/pod/logged-pod.ts'
 import type { LogLimits } from '../../src/executors/pod/log-plan.ts'
 import type { ContainerLogSource } from '../../src/executors/pod/log-source.ts'
 import { MemoryLogStore } from '../contracts/memory-log-store.ts'
@@ -14,6 +14,7 @@ import { ScriptedKubelet } from './scripted-kubelet.ts'
 export interface LogHouseOptions {
   readonly streamsMax?: number
   readonly giveUpMs?: number
+  readonly bytesMax?: number
   readonly limits?: Partial<LogLimits>
 }
 
@@ -129,7 +130,7 @@ export class LogHouse {
   }
 }
 
-export const podLogs = (pod = 'pod', others: readonly string[] = []): PodLogs => ({
+export const podLogs = (pod = 'pod', others: readonly string[] = []): LoggedPod => ({
   attempt: { run: 'run', task: pod, attempt: 1 },
   namespace: 'ns',
   pod,

@@ -25,7 +25,7 @@ export interface Spoiling {
   /** After so many bytes of an answer, */
   readonly afterBytes: number
   /** it throws, ends as if all were well (an API server that lost its kubelet), or says a kubelet's last words. */
-  readonly how: 'throws' | 'ends' | 'words'
+  readonly how: 'throws' | 'ends' | 'words' | 'away'
 }
 
 /**
@@ -187,6 +187,7 @@ export class ScriptedKubelet implements ContainerLogSource {
           left -= Math.min(size, rest.length)
           rest = rest.subarray(size)
           if (left > 0 || spoiling?.how === 'words') continue
+          if (spoiling?.how === 'away') throw new LogUnavailable('away', 'no connection')
           if (spoiling?.how === 'throws') throw new Error('socket hang up')
           return
         }

@@ -101,6 +101,7 @@ database:
 {{- end }}
 logs:
   kind: {{ .Values.logs.type }}
+  maxBytes: {{ .Values.logs.maxBytes | quote }}
   {{- if eq .Values.logs.type "s3" }}
   {{- with .Values.logs.s3 }}
   s3:
@@ -149,7 +150,11 @@ logs:
 # Those of its pods are read, to say why one waits.
 - apiGroups: [""]
   resources: [events]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch]
+# Its own, about DAGs and runs.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
 {{- end -}}
 
 {{/* Sources of the volume with what is needed to log in to PostgreSQL; empty when there are none. */}}

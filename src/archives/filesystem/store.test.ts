@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -41,6 +41,39 @@ test('the reader of logs that tasks write themselves reads these too', () =>
     await writer.finish('end')
     await writer.close()
     assert.deepEqual((await readdir(folderOf(stateDir))).toSorted(), ['.log.json', 'log'])
+  }))
+
+test('all logs can be listed, and nothing that only lies beside them', () =>
+  withStateDir(async stateDir => {
+    const store = createFilesystemLogStore(stateDir)
+    const listed = async (): Promise<string[]> => {
+      const found: string[] = []
+      for await (const { log, complete } of store.list()) found.push(`${JSON.stringify(log)} ${complete}`)
+      return found.toSorted()
+    }
+    assert.deepEqual(await listed(), [])
+    const item = { run: 'Run 2'.repeat(60), task: 'build[3]', attempt: 12 }
+    for (const [log, complete] of [
+      [ref, true],
+      [{ ...ref, container: 'proxy' }, false],
+      [item, false],
+    ] as const) {
+      const writer = await store.writer(log)
+      await writer.write(Buffer.from('x'))
+      await (complete ? writer.finish('end') : writer.flush('here'))
+      await writer.close()
+    }
+    await mkdir(join(stateDir, 'runs/run-1/workspace'))
+    await writeFile(join(stateDir, 'runs/run-1/workspace/log'), 'x')
+    await writeFile(join(folderOf(stateDir), 'out'), 'x')
+    assert.deepEqual(
+      await listed(),
+      [
+        `${JSON.stringify(ref)} true`,
+        `${JSON.stringify({ ...ref, container: 'proxy' })} false`,
+        `${JSON.stringify(item)} false`,
+      ].toSorted(),
+    )
   }))
 
 test('a log that is complete takes nothing more, and keeps its cursor', () =>

@@ -66,6 +66,8 @@ class BucketLogs implements S3LogStore {
   readonly #root: string
   readonly #limits: typeof S3_LOG_LIMITS
   readonly #uploads: Uploads
+  /** Logs that are on their way, by key. */
+  readonly #storing = new Map<string, Promise<void>>()
 
   constructor(options: S3LogStoreOptions, bucket: S3Bucket) {
     this.#options = options
@@ -131,6 +133,8 @@ class BucketLogs implements S3LogStore {
       flush: cursor => writer.flush(cursor),
       finish: async cursor => {
         await writer.finish(cursor)
+        // It may take hours until the bucket is there, and thousands may wait.
+        await writer.close()
         await this.#store(log)
       },
       close: () => writer.close(),
@@ -162,8 +166,16 @@ class BucketLogs implements S3LogStore {
     return key === undefined || key === null ? null : await this.#bucket.read(key, offset, bytesMax)
   }
 
-  /** From the spool into the bucket. Safe to repeat: an object that is there is whole, and never written again. */
+  /** From the spool into the bucket. Two who ask at once are answered by the same work. */
   async #store(log: LogRef): Promise<void> {
+    const key = this.#keyOf(log)
+    const storing = this.#storing.get(key) ?? this.#storeOnce(log).finally(() => this.#storing.delete(key))
+    this.#storing.set(key, storing)
+    await storing
+  }
+
+  /** Safe to repeat: an object that is there is whole, and never written again. */
+  async #storeOnce(log: LogRef): Promise<void> {
     const size = await this.#spool.size(log)
     // Its run was removed, or it was stored before.
     if (size === null) return

@@ -6,9 +6,17 @@ import { findRun, isThere, openLocal } from '../local.ts'
 import { environment, type GlobalOptions } from '../settings.ts'
 import { ago } from '../show/text.ts'
 
-interface Candidate {
+export interface Candidate {
   readonly word: string
   readonly meaning: string
+}
+
+/** Names that stand in a state directory or in a cluster; none when there is nothing that can be read. */
+export interface Names {
+  /** Runs that the command can do something with, newest first. */
+  runs(command: string): Promise<readonly Candidate[]>
+  dags(): Promise<readonly Candidate[]>
+  tasks(run: string | undefined): Promise<readonly Candidate[]>
 }
 
 /** What the shell may add of its own; the numbers are those that kubectl's plugins answer as well. */
@@ -19,11 +27,19 @@ interface Answer {
   readonly directive: keyof typeof DIRECTIVE
 }
 
-const NAMES_MAX = 50
+export const NAMES_MAX = 50
 
-/** Answers what may stand at the last of the words; see the scripts of `completion`. */
-export async function complete(program: Command, words: readonly string[]): Promise<void> {
-  const { candidates, directive } = await answer(program, words)
+/**
+ * Answers what may stand at the last of the words; see the scripts of `completion`.
+ *
+ * @param others  Where names come from, when not from the state directory.
+ */
+export async function complete(
+  program: Command,
+  words: readonly string[],
+  others: Names | null = null,
+): Promise<void> {
+  const { candidates, directive } = await answer(program, words, others)
   const current = words.at(-1) ?? ''
   for (const { word, meaning } of candidates) {
     if (word.startsWith(current)) process.stdout.write(`${word}\t${meaning}\n`)
@@ -31,11 +47,12 @@ export async function complete(program: Command, words: readonly string[]): Prom
   process.stdout.write(`:${DIRECTIVE[directive]}\n`)
 }
 
-async function answer(program: Command, words: readonly string[]): Promise<Answer> {
+async function answer(program: Command, words: readonly string[], others: Names | null): Promise<Answer> {
   const typed = typedWords(program, words.slice(0, -1))
+  const names = others ?? storedNames(typed.globals)
   const current = words.at(-1) ?? ''
-  const { command, pending, positions, globals } = typed
-  if (pending !== null) return await optionValues(pending, typed)
+  const { command, pending, positions } = typed
+  if (pending !== null) return await optionValues(pending, typed, names)
   if (current.startsWith('-')) return nothingElse(optionsOf(command))
   if (command.commands.length > 0 && positions.length === 0) {
     const visible = command.createHelp().visibleCommands(command)
@@ -44,7 +61,7 @@ async function answer(program: Command, words: readonly string[]): Promise<Answe
   const places = command.registeredArguments
   const last = places.at(-1)
   const place = places[positions.length] ?? (last?.variadic === true ? last : undefined)
-  return place === undefined ? nothingElse([]) : await argumentValues(place, command, positions, globals)
+  return place === undefined ? nothingElse([]) : await argumentValues(place, command, positions, names)
 }
 
 interface Typed {
@@ -94,16 +111,19 @@ function optionsOf(command: Command): readonly Candidate[] {
   )
 }
 
-async function optionValues(option: Option, typed: Typed): Promise<Answer> {
+async function optionValues(option: Option, typed: Typed, names: Names): Promise<Answer> {
   if (option.argChoices !== undefined) return nothingElse(plain(option.argChoices))
   switch (option.long) {
+    case '--kubeconfig':
+    case '--file':
+      return { candidates: [], directive: 'files' }
     case '--state':
       return { candidates: [], directive: 'directories' }
     case '--dag':
-      return nothingElse(await fromStore(typed.globals, dagNames))
+      return nothingElse(await names.dags())
     case '--task':
     case '--from':
-      return nothingElse(await fromStore(typed.globals, store => taskNames(store, typed.positions[0])))
+      return nothingElse(await names.tasks(typed.positions[0]))
     case '--phase':
       return nothingElse(plain(['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']))
     default:
@@ -115,25 +135,24 @@ async function argumentValues(
   argument: Argument,
   command: Command,
   positions: readonly string[],
-  globals: GlobalOptions,
+  names: Names,
 ): Promise<Answer> {
   if (argument.argChoices !== undefined) return nothingElse(plain(argument.argChoices))
   switch (argument.name()) {
     case 'run':
-      return nothingElse(await fromStore(globals, store => runNames(store, command.name())))
+      return nothingElse(await names.runs(command.name()))
+    case 'dag':
+      return nothingElse(await names.dags())
     case 'task':
-      return nothingElse(await fromStore(globals, store => taskNames(store, positions[0])))
+      return nothingElse(await names.tasks(positions[0]))
     case 'dir':
       return { candidates: [], directive: 'directories' }
     case 'file':
       return { candidates: [], directive: 'files' }
     case 'file|dag':
-      return { candidates: await fromStore(globals, dagNames), directive: 'files' }
+      return { candidates: await names.dags(), directive: 'files' }
     case 'run|dag':
-      return nothingElse([
-        ...(await fromStore(globals, dagNames)),
-        ...(await fromStore(globals, store => runNames(store, command.name()))),
-      ])
+      return nothingElse([...(await names.dags()), ...(await names.runs(command.name()))])
     default:
       return nothingElse([])
   }
@@ -151,6 +170,12 @@ function withGlobal(
   if (option === '--state') return { ...globals, state: value }
   return option === '--database' ? { ...globals, database: value } : globals
 }
+
+const storedNames = (globals: GlobalOptions): Names => ({
+  runs: command => fromStore(globals, store => runNames(store, command)),
+  dags: () => fromStore(globals, dagNames),
+  tasks: run => fromStore(globals, store => taskNames(store, run)),
+})
 
 /** Someone who is typing sees no error: without a state that can be read there is nothing to offer. */
 async function fromStore(
@@ -171,9 +196,11 @@ async function fromStore(
   }
 }
 
-/** Runs that the command can do something with, newest first. */
+/** Commands that only runs under way have a use for. */
+export const OF_OPEN_RUNS: readonly string[] = ['cancel', 'pause', 'resume', 'approve', 'watch']
+
 async function runNames(store: Store, command: string): Promise<readonly Candidate[]> {
-  const isOpen = ['cancel', 'pause', 'resume', 'approve', 'watch'].includes(command)
+  const isOpen = OF_OPEN_RUNS.includes(command)
   const phases = isOpen ? { phases: ['queued', 'running', 'paused'] as const } : {}
   const { items } = await store.runs({ ...phases, limit: NAMES_MAX })
   const now = systemClock.now()

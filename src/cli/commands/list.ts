@@ -1,9 +1,8 @@
-import { parseDuration } from '../../core/dag/duration.ts'
 import type { RunPhase } from '../../core/run/rows.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import type { RunQuery, Store, StoredDag, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../../host/clock.ts'
-import { CommandError, EXIT } from '../exit.ts'
+import { EXIT } from '../exit.ts'
 import { interruptedIds } from '../interrupted.ts'
 import { openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
@@ -21,6 +20,7 @@ import {
   phaseText,
   printable,
 } from '../show/text.ts'
+import { sinceMoment } from '../since.ts'
 import { assignments, wholeNumber } from '../values.ts'
 
 export interface ListOptions {
@@ -63,24 +63,9 @@ function queryOf(options: ListOptions, now: number): RunQuery {
     ...(options.dag === undefined ? {} : { dag: options.dag }),
     ...(options.phase === undefined ? {} : { phases: options.phase as readonly RunPhase[] }),
     labels: Object.fromEntries(assignments('--label', options.label ?? [])),
-    ...(options.since === undefined ? {} : { createdFrom: since(options.since, now) }),
+    ...(options.since === undefined ? {} : { createdFrom: sinceMoment(options.since, now) }),
     ...(options.children === true ? {} : { parentRun: null }),
   }
-}
-
-/** `2h` ago, or a date. */
-function since(text: string, now: number): number {
-  const days = /^(\d{1,5})d$/.exec(text)
-  if (days !== null) return now - Number(days[1]) * 86_400_000
-  const ago = parseDuration(text)
-  if (ago !== null) return now - ago
-  const at = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00` : text)
-  if (Number.isFinite(at)) return at
-  throw new CommandError(
-    'BAD_OPTION',
-    `--since ${text} is neither a duration nor a date`,
-    'write it as 30m, 2h, 7d, 2026-03-01 or 2026-03-01T12:00:00Z',
-  )
 }
 
 async function listRuns(

@@ -14,6 +14,7 @@ import { EXIT } from '../exit.ts'
 import { isThere, type Local, openLocal } from '../local.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
+import { changeText } from '../show/changes.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { parameterData } from '../show/run-data.ts'
 import { parameterText } from '../show/run-header.ts'
@@ -185,18 +186,6 @@ function fanText({ over, maxParallel }: NonNullable<Task['fanOut']>): string {
       return `for each of ${printable(over.expression)}${most}`
     case 'matrix':
       return `${over.axes.reduce((product, { values }) => product * values.length, 1)} combinations${most}`
-  }
-}
-
-function changeText({ change, what, name, detail }: DagChange, paint: Paint): string {
-  const text = `${what} ${name}${detail === '' ? '' : `: ${printable(detail)}`}`
-  switch (change) {
-    case 'added':
-      return paint('green', `+ ${text}`)
-    case 'removed':
-      return paint('red', `- ${text}`)
-    case 'changed':
-      return paint('yellow', `~ ${text}`)
   }
 }
 

@@ -93,7 +93,7 @@ async function dagsNamed(environment: Environment, names: readonly string[]): Pr
 }
 
 /** Wall time in a zone with its offset, as `Sun 2026-03-29 03:00 +02:00`. */
-function localTime(at: number, zone: string): string {
+export function localTime(at: number, zone: string): string {
   const parts = new Intl.DateTimeFormat('en-GB', {
     timeZone: zone,
     weekday: 'short',

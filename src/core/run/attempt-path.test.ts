@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { attemptPath, runPath, workspacePath } from './attempt-path.ts'
+import { attemptPath, logName, logOfPath, runPath, workspacePath } from './attempt-path.ts'
 
 test('plain names stay as they are, and an item of a fan-out is readable', () => {
   assert.equal(attemptPath('0198c7-a', 'build', 1), 'runs/0198c7-a/build@1')
@@ -44,4 +44,34 @@ test('no task shares its folder with the workspace', () => {
 test('a name of any length fits a file system', () => {
   const path = attemptPath('r', 'x'.repeat(3000), 1)
   assert.ok(path.split('/').every(part => part.length <= 255))
+})
+
+test('a path tells which log it is, and what is no log is none', () => {
+  const id = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.stringMatching(/^[a-z._~[\]/0-9-]{0,12}$/u),
+  )
+  const ref = fc.record(
+    {
+      run: id,
+      task: id,
+      attempt: fc.integer({ min: 1, max: 99_999 }),
+      container: fc.string({ minLength: 1 }),
+    },
+    { requiredKeys: ['run', 'task', 'attempt'] },
+  )
+  fc.assert(
+    fc.property(ref, log => {
+      const path = `${attemptPath(log.run, log.task, log.attempt)}/${logName(log.container)}`
+      assert.deepEqual(logOfPath(path), { ...log })
+    }),
+  )
+  for (const path of [
+    'runs/a/b@1',
+    'runs/a/b@1/.log.json',
+    'runs/a/b@1/out',
+    'runs/a/workspace/log',
+    'a/b@1/log',
+  ])
+    assert.equal(logOfPath(path), null)
 })

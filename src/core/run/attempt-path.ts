@@ -22,6 +22,29 @@ export const logName = (container?: string): string =>
   container === undefined ? 'log' : `log.${safeName(container)}`
 
 /**
+ * The log that is kept under this path below the state directory: what {@link attemptPath} and {@link logName} made,
+ * taken back. Null for what is no log.
+ *
+ * @example logOfPath('runs/0198c7/build.12@2/log') → { run: '0198c7', task: 'build[12]', attempt: 2 }
+ */
+export function logOfPath(
+  path: string,
+): { run: string; task: string; attempt: number; container?: string } | null {
+  const [, run = '', task = '', number = '', , container] = LOG_PATH.exec(path) ?? []
+  if (run === '') return null
+  const item = /^(.*)\.(\d+)$/su.exec(task)
+  return {
+    run: idOf(run),
+    task: item === null ? idOf(task) : `${idOf(item[1] ?? '')}[${item[2] ?? ''}]`,
+    attempt: Number(number),
+    ...(container === undefined ? {} : { container: idOf(container) }),
+  }
+}
+
+const NAME = '(?:[a-z0-9_-]+~\\/)*[a-z0-9_-]+'
+const LOG_PATH = new RegExp(`^runs/(${NAME})/(${NAME}(?:\\.\\d+)?)@(\\d{1,9})/log(\\.(${NAME}))?$`, 'u')
+
+/**
  * Where a log is kept in a store of objects, below what is the installation's. Safe in a URL as it stands, and all logs
  * of a run begin with {@link logKeyOfRun}.
  *
@@ -61,4 +84,12 @@ function safeName(id: string): string {
   if (name === '') return '_'
   const parts = name.match(new RegExp(`.{1,${NAME_LENGTH_MAX}}`, 'gu')) ?? []
   return parts.join('~/')
+}
+
+/** What `safeName` made, taken back. */
+function idOf(name: string): string {
+  if (name === '_') return ''
+  return name
+    .replaceAll('~/', '')
+    .replace(/_([0-9a-f]{4})/gu, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
 }

@@ -98,10 +98,13 @@ export function tombstone(ref: Intended, surroundings: Omit<Surroundings, 'stopG
   }
 }
 
-export const scriptMap = (script: string, installation: string): NewObject => ({
+export const scriptMap = (
+  script: string,
+  { installation, fence }: Pick<Surroundings, 'installation' | 'fence'>,
+): NewObject => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
-  metadata: { name: scriptName(script), labels: { [KEYS.installation]: installation } },
+  metadata: { name: scriptName(script, fence), labels: fenceLabels(installation, fence) },
   immutable: true,
   data: { script },
 })
@@ -162,7 +165,7 @@ function ownVolumes(spec: AttemptSpec, { installation, fence }: Surroundings): r
   if (spec.work.script !== null)
     sources.push({
       configMap: {
-        name: scriptName(spec.work.script),
+        name: scriptName(spec.work.script, fence),
         items: [{ key: 'script', path: 'script', mode: 0o555 }],
       },
     })

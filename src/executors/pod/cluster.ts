@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly stopGraceMs: number
 }
 
+const MADE_MAX = 10_000
+
 /** Between somebody's dependent task and the cluster nothing waits; see the client's lanes. */
 const URGENT: RequestOptions = { priority: 'dependent' }
 
@@ -48,7 +50,7 @@ export class Cluster {
     const fence = spec.era ?? fences.current
     if (!(await fences.stand(fence, spec.namespace))) return 'fenceClosed'
     if (spec.workspace) this.#fencesOf.set(spec.run, (this.#fencesOf.get(spec.run) ?? new Set()).add(fence))
-    await this.#surroundings(spec)
+    await this.#surroundings(spec, fence)
     const body = podBody(spec, { installation, fence, stopGraceSeconds: Math.ceil(stopGraceMs / 1000) })
     try {
       return await client.create<Pod>(PODS, spec.namespace, body, URGENT)
@@ -182,14 +184,19 @@ export class Cluster {
     const { client, installation } = this.#options
     const labelSelector = `${installationSelector(installation)},${runSelector(run)}`
     for (const namespace of namespaces) {
-      const { items } = await client.list(
-        VOLUME_CLAIMS,
-        { namespace, labelSelector },
-        { metadataOnly: true, priority: 'housekeeping' },
-      )
-      for (const { metadata } of items) {
-        const place = { namespace: metadata.namespace ?? '', name: metadata.name }
-        await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+      try {
+        const { items } = await client.list(
+          VOLUME_CLAIMS,
+          { namespace, labelSelector },
+          { metadataOnly: true, priority: 'housekeeping' },
+        )
+        for (const { metadata } of items) {
+          const place = { namespace: metadata.namespace ?? '', name: metadata.name }
+          await client.remove(VOLUME_CLAIMS, place, { uid: metadata.uid, priority: 'housekeeping' })
+        }
+      } catch (error) {
+        // With a namespace our rights in it are gone, and its claims too.
+        if (!isProblem(error, 'forbidden')) throw error
       }
     }
     // The claim stays as long as tombstones name it: their fences take nothing new, so that they soon are closed.
@@ -201,10 +208,10 @@ export class Cluster {
     for (const key of this.#made.keys()) if (key.endsWith(`/${workspaceName(run)}`)) this.#made.delete(key)
   }
 
-  async #surroundings(spec: AttemptSpec): Promise<void> {
+  async #surroundings(spec: AttemptSpec, fence: string): Promise<void> {
     const { installation } = this.#options
     if (spec.work.script !== null) {
-      const body = scriptMap(spec.work.script, installation)
+      const body = scriptMap(spec.work.script, { installation, fence })
       await this.#once(spec.namespace, body, CONFIG_MAPS)
     }
     if (spec.workspace) await this.#once(spec.namespace, workspaceClaim(spec, installation), VOLUME_CLAIMS)
@@ -214,6 +221,8 @@ export class Cluster {
     const key = `${namespace}/${body.metadata.name}`
     const known = this.#made.get(key)
     if (known !== undefined) return await known
+    // Whatever is forgotten is found to be there.
+    if (this.#made.size >= MADE_MAX) this.#made.clear()
     const making = this.#make(namespace, body, resource)
     this.#made.set(key, making)
     try {

@@ -1,13 +1,14 @@
 import type { Clock } from '../../ports/clock.ts'
-import { type LogRef, type LogStore, LogStoreFull } from '../../ports/logs.ts'
+import type { LogRef, LogStore } from '../../ports/logs.ts'
 import { type LogCopy, type ReadOptions, type ReadResult, readLog } from './log-copy.ts'
 import type { LogPlace } from './log-cursor.ts'
-import { gapLine, restMissing } from './log-gaps.ts'
+import { doubtLine, gapLine, restMissing } from './log-gaps.ts'
 import {
   atRisk,
   grown,
   type LogLimits,
   type LogProgress,
+  mayLackBeginning,
   measured,
   newProgress,
   settled,
@@ -26,6 +27,8 @@ export interface CollectorHost {
   readonly slots: LogSlots
   readonly limits: LogLimits
   readonly giveUpMs: number
+  /** What is kept of one log at most. */
+  readonly bytesMax: number
   running(): number
   trouble(log: LogRef, error: unknown, code: string): void
 }
@@ -52,6 +55,14 @@ export class ContainerLog {
   #watched = false
   /** The place to read on from is known to be gone from the node. */
   #lost = false
+  /** No more of it is kept. */
+  #full = false
+  /** When the container began, by its node's clock; null when that is not known. */
+  readonly #began: number | null
+  /** When it was last seen to have said nothing. */
+  #emptyAt: number | null = null
+  /** Its node has not answered since then, while the cluster did. */
+  #unreachableSince: number | null = null
   /** Ends the present wait or the present following. */
   #change = new AbortController()
 
@@ -60,11 +71,14 @@ export class ContainerLog {
     ref: LogRef,
     container: LogCopy['container'],
     state: 'new' | 'old' | 'ended',
+    began: number | null,
   ) {
+    this.#began = began
     this.#host = host
     this.#ref = ref
     this.#sink = new LogSink(host.store, ref)
-    this.#copy = { source: host.source, clock: host.clock, sink: this.#sink, container }
+    const { source, clock, bytesMax } = host
+    this.#copy = { source, clock, bytesMax, sink: this.#sink, container }
     this.#progress = newProgress(host.clock.now())
     this.#state = state
   }
@@ -93,7 +107,7 @@ export class ContainerLog {
     const stop = AbortSignal.any([closing, this.#forgotten.signal])
     try {
       if (this.#state !== 'new' && (await this.#isComplete())) return
-      while (this.#state !== 'ended' && !stop.aborted) await this.#look(stop)
+      while (this.#state !== 'ended' && !this.#full && !stop.aborted) await this.#look(stop)
       if (!stop.aborted) await this.#readToEnd(stop)
     } finally {
       await this.#sink.close().catch(() => undefined)
@@ -162,7 +176,12 @@ export class ContainerLog {
     const follow = use !== 'look' && !this.#lost
     try {
       const signal = follow ? AbortSignal.any([stop, this.#turnOf(slot)]) : stop
+      if ((await this.#sink.cursor()).ended) {
+        this.#full = true
+        return
+      }
       const result = await this.#readOn({ follow, signal, flush: true })
+      if (result.kind === 'full') this.#fill()
       // What is followed and ends at once is not running any more, or not yet: no reason to ask without pause.
       if (result.kind === 'broken') this.#failed(result.error)
       else if (use !== 'look' && result.kind === 'end' && result.copied === 0) this.#failed(null)
@@ -170,6 +189,15 @@ export class ContainerLog {
     } catch (error) {
       this.#failed(error)
     }
+  }
+
+  #fill(): void {
+    this.#full = true
+    this.#host.trouble(
+      this.#ref,
+      `it has reached ${this.#host.bytesMax} bytes; the rest is not kept`,
+      'LOG_CUT',
+    )
   }
 
   /** A container that has ended keeps its turn: it is over soon, and the node closes what is followed. */
@@ -183,8 +211,7 @@ export class ContainerLog {
 
   #failed(error: unknown): void {
     this.#progress = { ...this.#progress, failures: this.#progress.failures + 1 }
-    if (error !== null && !(error instanceof LogUnavailable))
-      this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
+    if (error !== null) this.#tell(error)
   }
 
   /** Reads on from the last place. When that is no more to be found, says so in the log and copies what there is. */
@@ -205,7 +232,9 @@ export class ContainerLog {
     }
     let result: ReadResult | null = null
     if (!this.#lost) {
+      const { place } = await this.#sink.cursor()
       result = await read('since', options.follow)
+      if (place === null) this.#judgeBeginning(result)
       if (result.kind !== 'lost') return result
       // An answer that begins in the middle of a line can be misread; the whole file cannot.
       result = await read('whole', false)
@@ -221,6 +250,22 @@ export class ContainerLog {
     return result
   }
 
+  /** What was rotated away before the first look leaves no trace but time that is not accounted for. */
+  #judgeBeginning({ first, place, fileBytes, kind }: ReadResult): void {
+    const { clock, limits } = this.#host
+    if (first === null || place === null) {
+      if (kind === 'end') this.#emptyAt = clock.now()
+      return
+    }
+    if (this.#began === null) return
+    const at = Date.parse(first)
+    const silentMs = this.#emptyAt === null ? Number.POSITIVE_INFINITY : clock.now() - this.#emptyAt
+    const windowMs = Math.min(at - this.#began, silentMs)
+    if (!mayLackBeginning({ fileBytes, spanMs: Date.parse(place.at) - at, windowMs }, limits)) return
+    this.#sink.doubt = first
+    this.#host.trouble(this.#ref, ROTATED, 'LOG_GAP')
+  }
+
   #grown(bytes: number): void {
     const { clock, limits } = this.#host
     this.#progress = settled(grown(this.#progress, bytes, clock.now(), limits), clock.now(), limits)
@@ -233,12 +278,10 @@ export class ContainerLog {
 
   /** The container has ended: what is left is read, and the log finished. */
   async #readToEnd(stop: AbortSignal): Promise<void> {
-    const since = this.#host.clock.now()
     for (let failures = 0; !stop.aborted; ) {
       try {
-        const overdue = this.#host.clock.now() - since >= this.#host.giveUpMs
         const { place, ended } = await this.#sink.cursor()
-        const end = ended ? { place } : await this.#readRest(stop, overdue)
+        const end = ended ? { place } : await this.#readRest(stop)
         failures = 0
         if (end === null) continue
         await this.#sink.finish(end.place)
@@ -246,7 +289,7 @@ export class ContainerLog {
         return
       } catch (error) {
         if (stop.aborted) return
-        if (!(error instanceof LogUnavailable)) this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
+        this.#tell(error)
         failures += 1
         await this.#sink.close().catch(() => undefined)
       }
@@ -255,7 +298,7 @@ export class ContainerLog {
   }
 
   /** One reading to the end. Tells where that is, or null when there may be more to come; throws what may pass. */
-  async #readRest(stop: AbortSignal, overdue: boolean): Promise<{ readonly place: LogPlace | null } | null> {
+  async #readRest(stop: AbortSignal): Promise<{ readonly place: LogPlace | null } | null> {
     const slot = await this.#host.slots.take('ended', stop)
     if (slot === null) return null
     let result: ReadResult
@@ -264,13 +307,15 @@ export class ContainerLog {
     } finally {
       slot.release()
     }
-    if (result.kind === 'stopped') return null
+    if (result.kind === 'full') this.#fill()
+    if (result.kind === 'stopped' || result.kind === 'full') return null
     if (result.kind === 'broken') {
-      const why = reasonToStop(result.error, overdue)
+      const why = this.#reasonToStop(result.error)
       if (why === null) throw result.error
       await this.#sayMissing(result.place, why)
       return result
     }
+    this.#unreachableSince = null
     if (result.copied > 0 && result.received > SURE_BYTES) {
       await this.#sink.flush(result.place)
       return null
@@ -278,7 +323,33 @@ export class ContainerLog {
     const tail = result.tail()
     if (this.#lost) await this.#sayMissing(result.place, ROTATED, tail.bytes.length > 0 ? tail.place : null)
     await this.#sink.write(tail.bytes)
+    await this.#sayDoubt(tail.place)
     return tail
+  }
+
+  /** A node or a cluster that does not answer is told by others, once and not for each log. */
+  #tell(error: unknown): void {
+    if (error instanceof LogUnavailable && error.kind !== 'refused') return
+    this.#host.trouble(this.#ref, error, 'LOG_DELAYED')
+  }
+
+  async #sayDoubt(end: LogPlace | null): Promise<void> {
+    const { doubt } = this.#sink
+    if (doubt !== null) await this.#sink.write(doubtLine(doubt, end === null || end.part === null))
+  }
+
+  /** Why it is no use to try again; null when it may be. */
+  #reasonToStop(error: unknown): string | null {
+    const { clock, giveUpMs } = this.#host
+    const kind = error instanceof LogUnavailable ? error.kind : 'unreachable'
+    if (kind === 'notStarted') return NEVER_STARTED
+    if (kind === 'gone') return REMOVED
+    if (kind !== 'unreachable') {
+      this.#unreachableSince = null
+      return null
+    }
+    this.#unreachableSince ??= clock.now()
+    return clock.now() - this.#unreachableSince >= giveUpMs ? 'its node could not be reached' : null
   }
 
   /** Nothing more can be read: says so, unless the container never said a word. */
@@ -309,12 +380,5 @@ const retryMs = (failures: number): number => Math.min(RETRY_MS * 2 ** (failures
 
 const ROTATED = 'the node had rotated its file away'
 const NEVER_STARTED = 'the container was not there any more'
-
-/** Why it is no use to try again; null when it may be. */
-function reasonToStop(error: unknown, overdue: boolean): string | null {
-  if (error instanceof LogUnavailable && error.kind === 'notStarted') return NEVER_STARTED
-  if (error instanceof LogUnavailable && error.kind === 'gone')
-    return 'the container had been removed from its node before it was read'
-  if (overdue && !(error instanceof LogStoreFull)) return 'its node could not be reached'
-  return null
-}
+/** Of a container that nobody will find any more. */
+export const REMOVED = 'the container had been removed from its node before it was read'

@@ -14,14 +14,15 @@ import type {
   Observe,
 } from '../../ports/executor.ts'
 import { mayBeSentAgain, PodAttempt } from './attempt.ts'
-import { Cluster, placeOf } from './cluster.ts'
+import { Cluster } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
 import { type EventFeed, startEventFeed } from './event-feed.ts'
 import { Evidence } from './evidence.ts'
 import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
 import { ignoredOf } from './ignored.ts'
+import { begunOf, endedOf, type LoggedPod, loggedPod, othersOf } from './logged-pod.ts'
 import { installationSelector, podName, refOfPod } from './names.ts'
-import type { Pod } from './pod.ts'
+import { isOver, type Pod } from './pod.ts'
 import { type Kept, keptOf, Sweeper } from './sweeper.ts'
 
 export interface PodExecutorOptions {
@@ -162,7 +163,7 @@ class RunningExecutor implements PodExecutor {
   }
 
   start(spec: AttemptSpec): void {
-    this.#attempt(spec).start(spec)
+    this.#attempt(spec, false).start(spec)
   }
 
   async adopt(ref: Intended): Promise<boolean> {
@@ -174,12 +175,12 @@ class RunningExecutor implements PodExecutor {
     // The watch may lag behind an engine that has just died: only the server knows.
     const pod = await this.#cluster.find(ref)
     if (pod === null && mayBeSentAgain(ref, this.#options.clock.now())) return false
-    this.#attempt(ref).adopt(pod, ref)
+    this.#attempt(ref, true).adopt(pod, ref)
     return true
   }
 
   stop(ref: Intended, graceMs: number): void {
-    this.#attempt(ref).stop(graceMs)
+    this.#attempt(ref, true).stop(graceMs)
   }
 
   /** The pod stays as a tombstone until its fence is closed; that waits for its log, too. */
@@ -207,7 +208,7 @@ class RunningExecutor implements PodExecutor {
     await this.#sweeper?.close()
   }
 
-  #attempt(ref: Intended): PodAttempt {
+  #attempt(ref: Intended, found: boolean): PodAttempt {
     if (this.#closed) throw new Error('the pod executor is closed')
     const key = keyOf(ref)
     const known = this.#attempts.get(key)
@@ -217,7 +218,7 @@ class RunningExecutor implements PodExecutor {
         cluster: this.#cluster,
         clock: this.#options.clock,
         report: observation => this.#report(observation),
-        logs: (of, pod, running) => this.#takeLogs(of.ref, pod, running),
+        logs: (of, pod, running) => this.#takeLogs(of.ref, pod, running, found),
         trouble: (message, run) => this.#options.trouble?.('CLUSTER_TROUBLE', message, run),
         reached: problem => this.#reached(problem),
       },
@@ -234,25 +235,47 @@ class RunningExecutor implements PodExecutor {
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
-    this.#evidence.seen(pod, ref, async () => ref === null || (await this.#options.logs.isComplete(ref)))
-    if (ref !== null) this.#attempts.get(keyOf(ref))?.seen(pod)
+    this.#evidence.seen(pod, ref, async () => {
+      return ref === null || (await this.#options.logs.isComplete(loggedPod(pod, ref, endedOf(pod, ref))))
+    })
+    const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
+    if (ref === null || attempt === undefined) return
+    attempt.seen(pod)
+    // Init containers may have much to say before the task begins, and sidecars may begin after it.
+    const begun = begunOf(pod, ref)
+    if (begun.length > 0 && !attempt.isOver && !isOver(pod))
+      this.#follow({ ...loggedPod(pod, ref, begun), ownWaits: true }, false)
   }
 
   #deleted(last: Remembered<Kept>, pod: Pod | null): void {
-    this.#sweeper?.forget(last.uid)
     this.#evidence.forget(last.uid)
     const { ref } = last.kept
-    if (ref === null) return
-    const attempt = this.#attempts.get(keyOf(ref))
+    const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
+    if (ref !== null && attempt === undefined) this.#sweeper?.gone(ref, last.uid)
+    this.#sweeper?.forget(last.uid)
     if (pod === null) attempt?.vanished(last.uid)
     else attempt?.removed(pod)
   }
 
-  #takeLogs(ref: AttemptRef, pod: Pod, running: boolean): void {
-    const place = placeOf(pod)
-    if (running) return this.#options.logs.running(ref, place)
-    const durable = this.#sweeper?.collect(ref, place) ?? Promise.resolve()
-    this.#flight(durable.then(() => this.#cluster.settle(pod)))
+  /** @param found  Whether the pod was there before this engine looked after it. */
+  #takeLogs(ref: AttemptRef, pod: Pod, running: boolean, found: boolean): void {
+    if (running) {
+      if (!isOver(pod)) this.#follow(loggedPod(pod, ref, begunOf(pod, ref)), found)
+      return
+    }
+    this.#flight(this.#collect(ref, pod))
+  }
+
+  #follow(pod: LoggedPod, found: boolean): void {
+    if (this.#sweeper?.takes(pod.uid) !== true) this.#options.logs.running(pod, found)
+  }
+
+  /** What a sidecar says until it is made to end is collected once the pod is over. */
+  async #collect(ref: AttemptRef, pod: Pod): Promise<void> {
+    const ended = endedOf(pod, ref)
+    const whole = ended.length === othersOf(pod, ref).length
+    const durable = (await this.#sweeper?.collect(loggedPod(pod, ref, ended), whole)) ?? false
+    if (durable) await this.#cluster.settle(pod)
   }
 
   #isBusy(fence: string): boolean {

@@ -61,7 +61,9 @@ const LOOK_MS = 5_000
 export class Fences {
   readonly #options: FencesOptions
   readonly #open = new Map<string, Fence>()
-  /** Fences of which only pods are left, and since when that is known. */
+  /** Where earlier engines left scripts of fences. */
+  readonly #scripts = new Map<string, Set<string>>()
+  /** Fences of which only pods or scripts are left, and since when that is known. */
   readonly #strays = new Map<string, number>()
   #current: string
   #callOff: (() => void) | null = null
@@ -114,8 +116,13 @@ export class Fences {
       for (const { metadata } of items) {
         const fence = fenceOfLabels(metadata.labels ?? {})
         if (fence === null) continue
+        const place = metadata.namespace ?? ''
+        if (metadata.name !== fenceName(installation, fence)) {
+          this.#scripts.set(fence, (this.#scripts.get(fence) ?? new Set()).add(place))
+          continue
+        }
         const known = this.#open.get(fence) ?? this.#fence()
-        known.namespaces.set(metadata.namespace ?? '', Promise.resolve())
+        known.namespaces.set(place, Promise.resolve())
         this.#open.set(fence, known)
       }
     }
@@ -163,17 +170,20 @@ export class Fences {
     const idle = [...this.#open].filter(
       ([name, fence]) => name !== this.#current && rested(fence) && !isBusy(name),
     )
-    const named = ofPods()
+    const named = new Map([...this.#scripts, ...ofPods()])
     const strays = this.#straysOf(named).filter(name => !isBusy(name))
     if (idle.length === 0 && strays.length === 0) return
     const used = await inUse()
     if (used === null) return
     for (const [name, fence] of idle) if (!used.has(name) && !this.#closed) await this.#end(name, fence)
-    for (const name of strays)
-      if (!used.has(name) && !this.#closed) await this.#removePods(name, named.get(name) ?? [])
+    for (const name of strays) {
+      if (used.has(name) || this.#closed) continue
+      await this.#removeRest(name, [...(named.get(name) ?? []), ...(this.#scripts.get(name) ?? [])])
+      this.#scripts.delete(name)
+    }
   }
 
-  /** Fences that only pods know of: an engine was killed while it closed them. */
+  /** Fences that only pods and scripts know of: an engine was killed while it closed them. */
   #straysOf(named: ReadonlyMap<string, unknown>): readonly string[] {
     for (const name of this.#strays.keys())
       if (!named.has(name) || this.#open.has(name)) this.#strays.delete(name)
@@ -187,20 +197,40 @@ export class Fences {
   /** The order matters: without its ConfigMap nothing starts any more; only then may names become free again. */
   async #end(name: string, fence: Fence): Promise<void> {
     const { client, clock, limits, installation } = this.#options
+    const ended: string[] = []
     for (const namespace of fence.namespaces.keys()) {
       const place = { namespace, name: fenceName(installation, name) }
-      await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+      try {
+        await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
+        ended.push(namespace)
+      } catch (error) {
+        // With a namespace our rights in it are gone; that is no reason to leave pods in the others.
+        if (!isProblem(error, 'forbidden')) throw error
+        this.#options.trouble(`fences: ${String(error)}`)
+      }
     }
-    this.#open.delete(name)
-    await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
-    await this.#removePods(name, fence.namespaces.keys())
+    if (ended.length === fence.namespaces.size) this.#open.delete(name)
+    // What could not be closed is tried again, but not at once.
+    fence.lastUsedAt = this.#now()
+    if (ended.length > 0) await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
+    await this.#removeRest(name, ended)
+    for (const namespace of ended) fence.namespaces.delete(namespace)
   }
 
-  async #removePods(fence: string, namespaces: Iterable<string>): Promise<void> {
+  async #removeRest(fence: string, namespaces: Iterable<string>): Promise<void> {
     const { client, installation } = this.#options
     const labelSelector = `${installationSelector(installation)},${FENCE_ONLY}=${fence}`
-    for (const namespace of namespaces)
-      await client.removeAll(PODS, { namespace, labelSelector }, { priority: 'housekeeping' })
+    const last = { priority: 'housekeeping' } as const
+    for (const namespace of new Set(namespaces)) {
+      await client.removeAll(PODS, { namespace, labelSelector }, last)
+      const scripts = await client.list(
+        CONFIG_MAPS,
+        { namespace, labelSelector },
+        { ...last, metadataOnly: true },
+      )
+      for (const { metadata } of scripts.items)
+        await client.remove(CONFIG_MAPS, { namespace, name: metadata.name }, { ...last, uid: metadata.uid })
+    }
   }
 
   async #make(fence: string, namespace: string): Promise<void> {

@@ -258,6 +258,20 @@ describe('what goes wrong', () => {
     { giveUpMs: 60_000 },
   )
 
+  story(
+    'a cluster that is away is waited for, however long: nothing is known of the log',
+    async house => {
+      say(house, 'one\n')
+      house.kubelet().end()
+      const away = Array.from({ length: 100 }, () => ({ afterBytes: 0, how: 'away' }) as const)
+      house.kubelet().spoilings.push(...away)
+      assert.equal(await house.until(house.collector.ended(podLogs())), true)
+      assert.equal(house.log(), 'one\n')
+      assert.deepEqual(house.troubles, [])
+    },
+    { giveUpMs: 60_000 },
+  )
+
   story('a full disk holds the log on its node until there is room, however long that takes', async house => {
     say(house, 'one\n')
     house.store.full = true
@@ -267,6 +281,120 @@ describe('what goes wrong', () => {
     assert.ok(house.troubles.every(({ code }) => code === 'LOG_DISK_FULL') && house.troubles.length > 10)
     house.store.full = false
     assert.equal(await house.until(ended), true)
+    assert.equal(house.log(), 'one\n')
+  })
+})
+
+describe('a log that is longer than it may be', () => {
+  const bound = { bytesMax: 100 }
+
+  story(
+    'is cut and says so, and is durable while the task goes on',
+    async house => {
+      house.collector.started(podLogs())
+      say(house, `${'x'.repeat(89)}\n${'y'.repeat(89)}\n`)
+      await house.pass(60_000)
+      const notice = '[kontroler: the rest is not kept: a log may have 100 bytes (logs.maxBytes)]\n'
+      const cut = `${'x'.repeat(89)}\n${'y'.repeat(10)}\n${notice}`
+      assert.equal(house.log(), cut)
+      assert.equal(await house.store.isComplete(podLogs().attempt), true)
+      const before = house.requests
+      say(house, 'z\n')
+      await house.pass(600_000)
+      assert.equal(house.requests, before, 'it is not read any more')
+      house.kubelet().end()
+      assert.equal(await house.until(house.collector.ended(podLogs())), true)
+      assert.equal(house.log(), cut)
+      assert.deepEqual(
+        house.troubles.map(({ code }) => code),
+        ['LOG_CUT'],
+      )
+    },
+    bound,
+  )
+
+  story(
+    'is cut at the same place by the next engine, which knows how long it is already',
+    async house => {
+      house.collector.started(podLogs())
+      say(house, `${'x'.repeat(89)}\n`)
+      await house.pass(60_000)
+      house.kill()
+      house.collector.adopt(podLogs())
+      say(house, `${'y'.repeat(9)}\n`)
+      await house.pass(60_000)
+      assert.equal(house.log(), `${'x'.repeat(89)}\n${'y'.repeat(9)}\n`, 'as long as it may be')
+      say(house, 'z\n')
+      house.kubelet().end()
+      assert.equal(await house.until(house.collector.ended(podLogs())), true)
+      assert.match(house.log(), /^x{89}\ny{9}\n\[kontroler: the rest is not kept: .*\]\n$/)
+    },
+    bound,
+  )
+})
+
+describe('a log whose beginning may be gone', () => {
+  /** A file is rotated away before anybody has looked at it. */
+  const chatty = async (house: LogHouse, bytesOfSecond: number): Promise<void> => {
+    for (let second = 0; second < 20; second += 1) {
+      say(house, `${'x'.repeat(bytesOfSecond)}\n`)
+      await house.pass(1000)
+      if (second === 9 && house.kubelet().fileBytes >= 10 * MIB) house.kubelet().rotate()
+    }
+  }
+  const late = { limits: { firstReadMs: 15_000 } }
+  const pod = (house: LogHouse) => ({ ...podLogs(), began: { main: house.clock.now() } })
+
+  story(
+    'says so at its end',
+    async house => {
+      house.collector.started(pod(house))
+      await chatty(house, 2 * MIB)
+      house.kubelet().end()
+      await house.until(house.collector.ended(podLogs()))
+      assert.match(house.log().slice(-300), /\n\[kontroler: lines before .* may be missing: .*\]\n$/)
+      assert.deepEqual(
+        house.troubles.map(({ code }) => code),
+        ['LOG_GAP'],
+      )
+    },
+    late,
+  )
+
+  story(
+    'is whole when it began with its container, or came too slowly to fill a file',
+    async house => {
+      const begun = pod(house)
+      say(house, 'begun\n')
+      house.collector.started(begun)
+      await chatty(house, 20_000)
+      house.kubelet().end()
+      await house.until(house.collector.ended(podLogs()))
+      assert.ok(house.bytes().equals(house.kubelet().said))
+      assert.deepEqual(house.troubles, [])
+    },
+    late,
+  )
+})
+
+describe('a pod that went while nobody looked', () => {
+  story('ends its log with what is missing; one that never said a word gets none', async house => {
+    say(house, 'one\n')
+    house.collector.started(podLogs())
+    await house.pass(10_000)
+    house.kill()
+    await house.collector.lost(podLogs().attempt)
+    assert.match(house.log(), /^one\n\[kontroler: what came after .* is missing: .*\]\n$/)
+    assert.equal(await house.store.isComplete(podLogs().attempt), true)
+    await house.collector.lost(podLogs('silent').attempt)
+    assert.equal(await house.store.size(podLogs('silent').attempt), null)
+  })
+
+  story('leaves a log alone that is whole already', async house => {
+    say(house, 'one\n')
+    house.kubelet().end()
+    await house.until(house.collector.ended(podLogs()))
+    await house.collector.lost(podLogs().attempt)
     assert.equal(house.log(), 'one\n')
   })
 })
@@ -327,7 +455,7 @@ describe('pods of several containers', () => {
   story('are forgotten with their run', async house => {
     house.collector.started(podLogs())
     await house.pass(10_000)
-    house.collector.forget(podLogs().attempt)
+    await house.collector.forget(({ task }) => task === podLogs().attempt.task)
     const before = house.requests
     await house.pass(600_000)
     assert.equal(house.requests, before)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import { type LogPlace, sinceTime } from './log-cursor.ts'
-import { gapLine } from './log-gaps.ts'
+import { cutLine, gapLine } from './log-gaps.ts'
 import { LogLines } from './log-lines.ts'
 import type { LogSink } from './log-sink.ts'
 import { type ContainerLogSource, LogUnavailable } from './log-source.ts'
@@ -17,6 +17,8 @@ export interface LogCopy {
   readonly source: ContainerLogSource
   readonly clock: Clock
   readonly sink: LogSink
+  /** What is kept of it at most. */
+  readonly bytesMax: number
   readonly container: {
     readonly namespace: string
     readonly pod: string
@@ -44,8 +46,11 @@ export interface ReadOptions {
 
 /** How reading ended. */
 export interface ReadResult {
-  /** `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `broken` by something else. */
-  readonly kind: 'end' | 'stopped' | 'lost' | 'broken'
+  /**
+   * `end` the answer was over; `stopped` by the signal; `lost` the place is not there; `full` no more of it is kept,
+   * and the log says so; `broken` by something else.
+   */
+  readonly kind: 'end' | 'stopped' | 'lost' | 'full' | 'broken'
   /** What broke it. */
   readonly error: unknown
   /** Bytes that came, times and repeated lines included. */
@@ -55,6 +60,8 @@ export interface ReadResult {
   /** What the new lines take in the node's file, about. */
   readonly fileBytes: number
   readonly place: LogPlace | null
+  /** Time of the first new line. */
+  readonly first: string | null
 
   /** The held last line, to be copied when the log is known to be over. */
   readonly tail: () => { readonly bytes: Uint8Array; readonly place: LogPlace | null }
@@ -80,6 +87,7 @@ export async function readLog(copy: LogCopy, options: ReadOptions): Promise<Read
     error,
     fileBytes: lines.fileBytes,
     place: lines.place,
+    first: lines.first,
 
     tail: () => ({ bytes: lines.end(), place: lines.place }),
   })
@@ -101,7 +109,8 @@ export async function readLog(copy: LogCopy, options: ReadOptions): Promise<Read
       if (error instanceof SinkFailed) throw error.cause
       end = options.signal.aborted ? result('stopped') : result('broken', error)
     }
-    if (end.kind !== 'end' || options.flush) await copy.sink.flush(lines.place)
+    if (end.kind === 'full') await copy.sink.end(lines.place)
+    else if (end.kind !== 'end' || options.flush) await copy.sink.flush(lines.place)
     return { ...end, place: lines.place }
   } finally {
     options.signal.removeEventListener('abort', onStop)
@@ -136,8 +145,13 @@ async function copyStream(
       if (bytes.length > 0) {
         if (options.from === 'gap' && state.copied === 0)
           await inSink(copy.sink.write(gapLine(before, lines.first)))
-        state.copied += bytes.length
-        await inSink(copy.sink.write(bytes))
+        const room = Math.max(0, copy.bytesMax - copy.sink.bytes)
+        state.copied += Math.min(room, bytes.length)
+        await inSink(copy.sink.write(bytes.subarray(0, room)))
+        if (bytes.length > room) {
+          await inSink(copy.sink.write(cutLine(copy.bytesMax, bytes[room - 1])))
+          return result('full')
+        }
       }
       if (lines.search === 'lost') return result('lost')
       if (lines.noise !== null) return result('broken', kubeletSaid(lines.noise))
@@ -155,7 +169,11 @@ const ended = (lines: LogLines): 'end' | 'lost' => (lines.search === 'found' ? '
 
 /** A kubelet that has begun its answer can tell an error by words only. */
 function kubeletSaid(words: string): Error {
-  if (/^unable to retrieve container logs|no such file or directory/.test(words))
+  if (
+    /^unable to retrieve container logs|^failed to try resolving symlinks|no such file or directory/.test(
+      words,
+    )
+  )
     return new LogUnavailable('gone', words)
   return new LogUnavailable('unreachable', `the kubelet broke the log off: ${words}`)
 }

@@ -19,6 +19,10 @@ export interface LogCursor {
   readonly place: LogPlace | null
   /** Everything there is was copied; the log only waits to be finished. */
   readonly ended: boolean
+  /** What was copied so far, what was said in between included. */
+  readonly bytes: number
+  /** Time of the first line, when there may have been others before it. */
+  readonly doubt: string | null
 }
 
 /**
@@ -33,16 +37,24 @@ export function sinceTime(place: LogPlace): string {
   return new Date(second * 1000).toISOString().replace('.000Z', 'Z')
 }
 
-export const cursorToJson = ({ place, ended }: LogCursor): Json =>
-  place === null ? { ended } : { at: place.at, lines: place.lines, part: place.part, ended }
+export const cursorToJson = ({ place, ended, bytes, doubt }: LogCursor): Json => ({
+  ...(place === null ? {} : { at: place.at, lines: place.lines, part: place.part }),
+  ...(doubt === null ? {} : { doubt }),
+  ended,
+  bytes,
+})
 
 /** A cursor comes from our own store; one that does not read was not written by this version: the log begins anew. */
 export function cursorOf(json: Json): LogCursor {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { place: null, ended: false }
-  const { at, lines, part, ended } = json as { readonly [key: string]: Json }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return BEGINNING
+  const { at, lines, part, ended, bytes, doubt } = json as { readonly [key: string]: Json }
   const known = typeof at === 'string' && !Number.isNaN(Date.parse(at)) && typeof lines === 'number'
   return {
     place: known ? { at, lines, part: typeof part === 'number' ? part : null } : null,
     ended: ended === true,
+    bytes: typeof bytes === 'number' ? bytes : 0,
+    doubt: typeof doubt === 'string' ? doubt : null,
   }
 }
+
+const BEGINNING: LogCursor = { place: null, ended: false, bytes: 0, doubt: null }

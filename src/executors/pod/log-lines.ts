@@ -16,7 +16,7 @@ const HELD_BYTES_LEAST = 1024
 /** What the node's own file has in front of each line: time, stream, tag. */
 const FILE_PREFIX_BYTES = 42
 
-const NOISE_BYTES = 200
+const NOISE_BYTES = 1000
 
 const NOTHING = Buffer.alloc(0)
 

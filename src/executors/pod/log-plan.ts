@@ -38,7 +38,7 @@ export interface LogLimits {
 
 export const LOG_LIMITS: LogLimits = {
   rotateBytes: 10 * 1024 * 1024,
-  firstReadMs: 5000,
+  firstReadMs: 2000,
   readEveryMs: 30_000,
   readsPerSecond: 50,
 }
@@ -50,6 +50,8 @@ const NEARLY_FULL_MS = 5000
 const LEAST_MS = 1000
 const RATE_MS = 1000
 const FAILED_MS = 1000
+/** A container's begin is told in whole seconds. */
+const BEGAN_MS = 1000
 const FAILED_MS_MAX = 60_000
 
 export const newProgress = (now: number): LogProgress => ({
@@ -100,6 +102,18 @@ export const atRisk = (progress: LogProgress, limits: LogLimits): boolean =>
   progress.fullAt !== null ||
   progress.fileBytes + progress.rate * ROTATION_MS >= limits.rotateBytes ||
   progress.rate * ROTATION_MS >= limits.rotateBytes / 2
+
+/**
+ * Whether a log that was read for the first time may have had a beginning that was rotated away: its first line came so
+ * long after the container began that, at its rate, there was time to fill a file.
+ *
+ * @param window  Milliseconds between the container's begin and the first line.
+ * @param spanMs  Between the first line and the last that was read.
+ */
+export const mayLackBeginning = (
+  { fileBytes, spanMs, windowMs }: { fileBytes: number; spanMs: number; windowMs: number },
+  limits: LogLimits,
+): boolean => (fileBytes / Math.max(spanMs, RATE_MS)) * (windowMs - BEGAN_MS) >= limits.rotateBytes
 
 /** How long to wait before the next look. `running`: logs that are looked at, in all. */
 export function waitMs(progress: LogProgress, running: number, limits: LogLimits): number {

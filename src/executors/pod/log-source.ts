@@ -32,13 +32,15 @@ export interface ContainerLogSource {
 /**
  * Why there is nothing to read:
  *
- * | kind | what the cluster says | meaning |
- * |---|---|---|
- * | `notStarted` | 400 `… is waiting to start …` | the container has not begun; it has no log yet |
- * | `gone` | 404, `unable to retrieve container logs …`, no such node | the log is not there and will never be |
- * | `unreachable` | 5xx, 429, no connection | may pass |
+ * | kind | meaning |
+ * |---|---|
+ * | `notStarted` | the container has not begun; it has no log yet |
+ * | `gone` | the log is not there and will never be: pod, node or file are gone |
+ * | `unreachable` | the node does not answer; may pass, and is given up after a while |
+ * | `away` | the cluster itself does not answer, so that nothing is known of the log; is never given up |
+ * | `refused` | the cluster does not let us read it; is told to people, and never given up |
  */
-export type LogUnavailableKind = 'notStarted' | 'gone' | 'unreachable'
+export type LogUnavailableKind = 'notStarted' | 'gone' | 'unreachable' | 'away' | 'refused'
 
 /** There is no log to read. */
 export class LogUnavailable extends Error {

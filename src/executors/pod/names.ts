@@ -81,8 +81,9 @@ export const attemptLabels = (
 export const fenceOfLabels = (labels: Readonly<Record<string, string>>): string | null =>
   labels[KEYS.fence] ?? null
 
-/** Scripts are known by their content: a new version of a DAG with the same script needs no new ConfigMap. */
-export const scriptName = (script: string): string => `kontroler-script-${hashOf(script, 32)}`
+/** Scripts are known by their content, and belong to a fence: when that is closed, nobody mounts them any more. */
+export const scriptName = (script: string, fence: string): string =>
+  `kontroler-script-${fence}-${hashOf(script)}`
 
 export const workspaceName = (run: string): string => `kontroler-workspace-${hashOf(run)}`
 

@@ -3,7 +3,8 @@ import type { Reflector } from '../../kubernetes/reflector.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
 import type { PodLogs } from './cluster-logs.ts'
-import { fenceOfLabels, isTombstone, type PodPlace, refOfPod } from './names.ts'
+import { type LoggedPod, othersOf, ownBegan } from './logged-pod.ts'
+import { attemptId, containerName, fenceOfLabels, isTombstone, type PodPlace, refOfPod } from './names.ts'
 import type { Pod } from './pod.ts'
 
 /** What is remembered of a pod of ours while it exists. */
@@ -12,6 +13,10 @@ export interface Kept {
   readonly ref: AttemptRef | null
   readonly fence: string | null
   readonly state: 'over' | 'tombstone' | 'alive'
+  /** Its init containers and sidecars. */
+  readonly others: readonly string[]
+  /** When its task's container began. */
+  readonly began: number | null
   readonly firstSeenAt: number
 }
 
@@ -30,6 +35,7 @@ const LOOK_MS = 15_000
 /** A pod that runs for nobody is removed after this time: an engine that has just made it says so by then. */
 const ORPHAN_MS = 60_000
 const LOG_RETRY_MS = 30_000
+const QUIET_MS = 60_000
 
 /**
  * Sees to it that no pod runs for nobody and that no pod goes before its log is durable, whoever made it: an earlier
@@ -37,33 +43,53 @@ const LOG_RETRY_MS = 30_000
  */
 export class Sweeper {
   readonly #options: SweeperOptions
-  /** UIDs of pods whose log is durable, or that never had one. */
+  /** UIDs of pods whose logs are durable, or that never had one. */
   readonly #done = new Set<string>()
-  readonly #collecting = new Map<string, Promise<void>>()
+  /** UIDs of pods whose task's log is durable, while a sidecar still has something to say. */
+  readonly #partly = new Set<string>()
+  readonly #collecting = new Map<string, Promise<boolean>>()
+  /** Attempts with a log that was begun, and maybe nobody who finishes it. */
+  readonly #leftovers = new Map<string, AttemptRef>()
+  #toldAt: number | null = null
   #callOff: (() => void) | null = null
   #closed = false
 
   constructor(options: SweeperOptions) {
     this.#options = options
-    this.#later()
+    options.logs
+      .leftovers()
+      .then(found => found.forEach(ref => this.#leftovers.set(attemptId(ref), ref)))
+      .catch((error: unknown) => options.trouble('LOG_TROUBLE', `logs of before: ${String(error)}`, null))
+      .finally(() => this.#later())
   }
 
-  /** The log of an ended attempt is made durable, however long that takes. */
-  collect(ref: AttemptRef, pod: PodPlace): Promise<void> {
+  /**
+   * The logs of ended containers are made durable, however long that takes.
+   *
+   * @param whole  Whether these are all that the pod has, so that it may go.
+   * @returns      Whether they are; false when it was closed before.
+   */
+  collect(pod: LoggedPod, whole: boolean): Promise<boolean> {
     const under = this.#collecting.get(pod.uid)
     if (under !== undefined) return under
-    if (this.#done.has(pod.uid)) return Promise.resolve()
-    const work = this.#collect(ref, pod).finally(() => this.#collecting.delete(pod.uid))
+    if (this.#done.has(pod.uid) || (!whole && this.#partly.has(pod.uid))) return Promise.resolve(true)
+    const work = this.#collect(pod, whole).finally(() => this.#collecting.delete(pod.uid))
     this.#collecting.set(pod.uid, work)
     return work
+  }
+
+  /** Whether the logs of this pod's task have been taken to their end, or are just now. */
+  takes(uid: string): boolean {
+    return this.#done.has(uid) || this.#partly.has(uid) || this.#collecting.has(uid)
   }
 
   /** Whether a pod of this fence has to stay because of its log. */
   holds(fence: string): boolean {
     for (const reflector of this.#options.reflectors)
-      for (const { kept, uid } of reflector.known())
-        if (kept.fence === fence && kept.ref !== null && kept.state === 'over' && !this.#done.has(uid))
-          return true
+      for (const { kept, uid } of reflector.known()) {
+        if (kept.fence !== fence || kept.ref === null || this.#done.has(uid)) continue
+        if (kept.state === 'over' || this.#partly.has(uid)) return true
+      }
     return false
   }
 
@@ -83,6 +109,12 @@ export class Sweeper {
 
   forget(uid: string): void {
     this.#done.delete(uid)
+    this.#partly.delete(uid)
+  }
+
+  /** A pod went that nobody here looks after. */
+  gone(ref: AttemptRef, uid: string): void {
+    if (!this.#done.has(uid) && !this.#collecting.has(uid)) this.#leftovers.set(attemptId(ref), ref)
   }
 
   async look(): Promise<void> {
@@ -91,11 +123,12 @@ export class Sweeper {
       for (const { kept, namespace, name, uid } of reflector.known()) {
         const { ref } = kept
         if (ref === null || isMine(ref) || this.#closed) continue
-        if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid })
+        if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid }, kept)
         else if (kept.state === 'alive' && clock.now() - kept.firstSeenAt >= ORPHAN_MS)
           await this.#orphan(ref, { namespace, name, uid })
       }
     }
+    if (this.#leftovers.size > 0) await this.#finishLeftovers()
   }
 
   async close(): Promise<void> {
@@ -105,33 +138,79 @@ export class Sweeper {
     await Promise.allSettled(this.#collecting.values())
   }
 
-  async #collect(ref: AttemptRef, pod: PodPlace): Promise<void> {
+  async #collect(pod: LoggedPod, whole: boolean): Promise<boolean> {
     const { clock, logs, trouble } = this.#options
+    const { task, run } = pod.attempt
     for (;;) {
       try {
-        await logs.ended(ref, pod)
-        if (this.#closed) return
-        this.#done.add(pod.uid)
-        return
+        await logs.ended(pod)
+        ;(whole ? this.#done : this.#partly).add(pod.uid)
+        return true
       } catch (error) {
-        if (this.#closed) return
-        trouble('LOG_TROUBLE', `the log of ${ref.task} is not durable yet: ${String(error)}`, ref.run)
+        if (this.#closed) return false
+        trouble('LOG_TROUBLE', `the log of ${task} is not durable yet: ${String(error)}`, run)
         await new Promise<void>(resolve => clock.after(LOG_RETRY_MS, resolve))
       }
     }
   }
 
   /** Ended under an engine that did not live to see to its log. */
-  async #recover(ref: AttemptRef, pod: PodPlace): Promise<void> {
-    if (this.#done.has(pod.uid) || this.#collecting.has(pod.uid)) return
-    if (await this.#options.logs.isComplete(ref)) {
-      this.#done.add(pod.uid)
-      return
+  async #recover(ref: AttemptRef, place: PodPlace, { others, began }: Kept): Promise<void> {
+    const { logs, standing } = this.#options
+    const { namespace, name, uid } = place
+    if (this.#done.has(uid) || this.#collecting.has(uid)) return
+    const own = containerName(ref.task)
+    const pod: LoggedPod = {
+      attempt: ref,
+      namespace,
+      pod: name,
+      uid,
+      own,
+      others,
+      ...(began === null ? {} : { began: { [own]: began } }),
     }
-    const standing = await this.#options.standing(ref)
-    if (standing === 'ended') await this.collect(ref, pod)
-    // Its run was removed with its logs: nobody wants this one any more.
-    else if (standing === 'unknown') this.#done.add(pod.uid)
+    try {
+      // An archive that is away cannot say; collecting is patient, and replaces nothing that is there.
+      if (await logs.isComplete(pod).catch(() => false)) {
+        this.#done.add(uid)
+        return
+      }
+      const known = await standing(ref)
+      if (known === 'ended') await this.collect(pod, true)
+      // Its run was removed with its logs: nobody wants this one any more.
+      else if (known === 'unknown') this.#done.add(uid)
+    } catch (error) {
+      this.#failed(ref, error)
+    }
+  }
+
+  /** Logs whose pods went before they were read to their end, while nobody looked. */
+  async #finishLeftovers(): Promise<void> {
+    const { isMine, logs, reflectors, standing } = this.#options
+    const there = new Set<string>()
+    for (const reflector of reflectors)
+      for (const { kept } of reflector.known()) if (kept.ref !== null) there.add(attemptId(kept.ref))
+    for (const [id, ref] of Array.from(this.#leftovers)) {
+      if (there.has(id)) this.#leftovers.delete(id)
+      if (there.has(id) || isMine(ref) || this.#closed) continue
+      const known = await standing(ref)
+      if (known === 'live') continue
+      this.#leftovers.delete(id)
+      // Not waited for: the archive may be away for hours.
+      ;(known === 'ended' ? logs.lost(ref) : logs.forget(ref)).catch((error: unknown) => {
+        if (this.#closed) return
+        this.#leftovers.set(id, ref)
+        this.#failed(ref, error)
+      })
+    }
+  }
+
+  /** What stands in the way of one stands in the way of hundreds. */
+  #failed(ref: AttemptRef, error: unknown): void {
+    const { clock, trouble } = this.#options
+    if (this.#toldAt !== null && clock.now() - this.#toldAt < QUIET_MS) return
+    this.#toldAt = clock.now()
+    trouble('LOG_TROUBLE', `the log of ${ref.task} is not durable yet: ${String(error)}`, ref.run)
   }
 
   async #orphan(ref: AttemptRef, pod: PodPlace): Promise<void> {
@@ -156,8 +235,11 @@ export class Sweeper {
 export function keptOf(pod: KubeObject, installation: string, now: number): Kept {
   const phase = (pod as Pod).status?.phase
   const over = phase === 'Succeeded' || phase === 'Failed'
+  const ref = refOfPod(pod, installation)
   return {
-    ref: refOfPod(pod, installation),
+    ref,
+    others: ref === null ? [] : othersOf(pod as Pod, ref),
+    began: ref === null ? null : ownBegan(pod as Pod, ref),
     fence: fenceOfLabels(pod.metadata.labels ?? {}),
     state: over ? 'over' : isTombstone(pod) ? 'tombstone' : 'alive',
     firstSeenAt: now,

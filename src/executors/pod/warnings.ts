@@ -5,6 +5,8 @@ import { conditionOf, type Pod } from './pod.ts'
 
 /** Warnings of a pod that are kept for the message of its end: the latest of each kind. */
 const KEPT_MAX = 3
+/** How a cluster is set up; said of every pod, and never why one ended. */
+const BESIDE_THE_POINT: ReadonlySet<string> = new Set(['MissingClusterDNS', 'DNSConfigForming'])
 const TEXT_MAX = 400
 
 /**
@@ -18,6 +20,7 @@ export class Warnings {
   /** @returns Whether it says something new. */
   take(event: PodEvent, now: number): boolean {
     const { reason = '', message = '' } = event
+    if (BESIDE_THE_POINT.has(reason)) return false
     const text = message.length > TEXT_MAX ? `${message.slice(0, TEXT_MAX - 1)}…` : message
     const before = this.#latest.get(reason)
     // The same again, but for a number in it, is no news: kubelets try for hours.

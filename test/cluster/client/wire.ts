@@ -19,14 +19,14 @@ export interface Wire extends AsyncDisposable {
   readonly lines: () => number
 }
 
-export async function startWire(target: number): Promise<Wire> {
+export async function startWire(target: number, host = '127.0.0.1'): Promise<Wire> {
   let mode: WireMode = 'open'
   let lines = 0
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>()
   const listener = createServer(client => {
     if (mode === 'cut') return void client.resetAndDestroy()
     lines += 1
-    const server = createConnection(target, '127.0.0.1')
+    const server = createConnection(target, host)
     const pair = { client, server }
     pairs.add(pair)
     for (const socket of [client, server]) {

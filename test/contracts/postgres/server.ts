@@ -10,7 +10,7 @@ import { type Binaries, binaries } from './binaries.ts'
 
 /** The role that tests of the store use: it owns its database and nothing else. */
 export const ROLE = 'kontroler'
-const PASSWORD = 'not-a-secret'
+export const PASSWORD = 'not-a-secret'
 
 /** A real PostgreSQL on a directory of its own; one for each test file. */
 export interface PostgresServer {

@@ -1,0 +1,183 @@
+import { containerName, KEYS, refOfPod } from '../../executors/pod/names.ts'
+import { type LogPlace, sinceTime } from '../../executors/pod/log-cursor.ts'
+import { LogLines } from '../../executors/pod/log-lines.ts'
+import type { KubeObject } from '../../kubernetes/object.ts'
+import { isProblem } from '../../kubernetes/problem.ts'
+import { PODS } from '../../kubernetes/resource.ts'
+import type { AttemptRef } from '../../ports/executor.ts'
+import type { LogSink } from '../show/log-text.ts'
+import { ASKED, type Session } from './session.ts'
+
+interface ContainerStatus {
+  readonly name: string
+  readonly state?: {
+    readonly running?: object
+    readonly terminated?: { readonly exitCode?: number }
+  }
+}
+
+export type PodObject = KubeObject & {
+  readonly status?: {
+    readonly phase?: string
+    readonly startTime?: string
+    readonly containerStatuses?: readonly ContainerStatus[]
+    readonly initContainerStatuses?: readonly ContainerStatus[]
+  }
+}
+
+/** How far a container is. */
+export type ContainerPhase = 'waiting' | 'running' | 'ended'
+
+/** The pod of an attempt, as far as its logs are concerned. */
+export interface AttemptPod {
+  readonly ref: AttemptRef
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly createdAt: string
+  readonly container: string
+  readonly phase: ContainerPhase
+  readonly hasFailed: boolean
+}
+
+/** Null for pods that are of no attempt, and those that only take a name. */
+export function attemptPod(pod: PodObject, container: string | null): AttemptPod | null {
+  const { metadata, status = {} } = pod
+  const ref = refOfPod(pod, metadata.labels?.[KEYS.installation] ?? '')
+  if (ref === null || metadata.labels?.[KEYS.tombstone] === 'true') return null
+  const own = containerName(ref.task)
+  const statuses = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])]
+  const found = statuses.find(({ name }) => name === (container ?? own))
+  const isOver = status.phase === 'Succeeded' || status.phase === 'Failed'
+  const phase =
+    found?.state?.terminated !== undefined
+      ? 'ended'
+      : found?.state?.running !== undefined
+        ? 'running'
+        : 'waiting'
+  const end = statuses.find(({ name }) => name === own)?.state?.terminated
+  return {
+    ref,
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid,
+    createdAt: metadata.creationTimestamp ?? '',
+    container: container ?? own,
+    phase: phase === 'waiting' && isOver ? 'ended' : phase,
+    // The phase is no answer: a pod is also ended by a deadline once its own container has succeeded.
+    hasFailed: end === undefined ? status.phase === 'Failed' : end.exitCode !== 0,
+  }
+}
+
+/** Why a log ends before its end. */
+export type LogEnd = 'whole' | 'gone' | 'neverStarted'
+
+export interface ReadOptions {
+  /** Goes on until the container has ended. */
+  readonly follow: boolean
+  readonly tail: number | null
+  readonly signal?: AbortSignal
+  readonly say: (text: string) => void
+}
+
+const PAUSE_MS = 500
+const RETRY_MAX = 5
+
+/** Writes the log of a container, without loss or repetition when a stream breaks off on the way. */
+export async function readPodLog(
+  session: Session,
+  pod: AttemptPod,
+  sink: LogSink,
+  options: ReadOptions,
+): Promise<LogEnd> {
+  let place: LogPlace | null = null
+  let failures = 0
+  for (;;) {
+    const lines = new LogLines(place, place === null && options.tail === null)
+    const before: LogPlace | null = place
+    const end = await readOnce(session, pod, place, lines, sink, options)
+    place = lines.place
+    if (end !== 'broken' && end !== 'ended') {
+      await write(sink.end())
+      return end
+    }
+    if (lines.search === 'lost')
+      options.say(`note: the node has dropped a part of the log of ${pod.ref.task}`)
+    const isOver =
+      !options.follow || options.signal?.aborted === true || (await phaseOf(session, pod)) !== 'running'
+    if (end === 'ended' && isOver) {
+      await write([...sink.take(lines.end()), ...sink.end()])
+      return 'whole'
+    }
+    failures = place === before ? failures + 1 : 0
+    if (failures >= RETRY_MAX) {
+      options.say(
+        `warning: the log of ${pod.ref.task} cannot be read any further: ${lines.noise ?? 'it breaks off'}`,
+      )
+      await write(sink.end())
+      return 'whole'
+    }
+    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+  }
+}
+
+async function readOnce(
+  { client }: Session,
+  pod: AttemptPod,
+  place: LogPlace | null,
+  lines: LogLines,
+  sink: LogSink,
+  { follow, tail, signal }: ReadOptions,
+): Promise<LogEnd | 'broken' | 'ended'> {
+  const { namespace, name, container } = pod
+  try {
+    const answer = await client.logs(
+      { namespace, name },
+      {
+        container,
+        follow,
+        timestamps: true,
+        ...(place === null ? {} : { sinceTime: sinceTime(place) }),
+        ...(place === null && tail !== null ? { tailLines: tail } : {}),
+      },
+      { ...ASKED, ...(signal === undefined ? {} : { signal }) },
+    )
+    for await (const chunk of answer.body) {
+      const bytes = lines.take(chunk as Buffer)
+      if (bytes.length > 0) await write(sink.take(bytes))
+      if (lines.noise !== null || lines.search === 'lost') {
+        answer.body.destroy()
+        return 'broken'
+      }
+    }
+    return 'ended'
+  } catch (error) {
+    if (isProblem(error, 'notFound')) return 'gone'
+    if (isProblem(error, 'badRequest')) return 'neverStarted'
+    if (isProblem(error, 'forbidden', 'unauthorized', 'credentials', 'untrusted')) throw error
+    if (isProblem(error, 'aborted') || signal?.aborted === true) return 'ended'
+    return 'broken'
+  }
+}
+
+async function phaseOf(
+  { client }: Session,
+  { namespace, name, uid, container }: AttemptPod,
+): Promise<ContainerPhase> {
+  try {
+    const pod = await client.get<PodObject>(PODS, { namespace, name }, ASKED)
+    return pod.metadata.uid === uid ? (attemptPod(pod, container)?.phase ?? 'ended') : 'ended'
+  } catch (error) {
+    // Whether it still runs need not be known: the log itself says when nothing more comes.
+    if (isProblem(error, 'notFound', 'forbidden')) return 'ended'
+    throw error
+  }
+}
+
+/** Waits while the reader of our output is slower than we are. */
+async function write(parts: readonly (Uint8Array | string)[]): Promise<void> {
+  if (parts.length === 0) return
+  const whole = Buffer.concat(parts.map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
+  if (process.stdout.write(whole)) return
+  await new Promise<void>(resolve => process.stdout.once('drain', resolve))
+}

@@ -1,0 +1,3 @@
+import { podLogsSuite } from './pod-logs.ts'
+
+podLogsSuite('files', async () => null)
