@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 
 /** Rights that were given just now may take a second to count. */
 const FIRST_MS = 5_000
-const LOOK_MS = 30_000
+const LOOK_MS = 10_000
 
 export interface RefusedParts {
   readonly refused: readonly string[]

@@ -19,6 +19,7 @@ const DEPLOYMENT = `deployment/${RELEASE}`
 export interface House {
   readonly kubectl: Program
   readonly helm: Program
+  readonly kontroler: Program
   /** The namespace of the controller. It lets in restricted pods only. */
   readonly own: string
   readonly team: string
@@ -54,6 +55,7 @@ async function openHouse(name: string): Promise<{ house: House; close: () => Pro
   // A given cluster has no door for images; these tests are left out there.
   const cluster = (await fullCluster()) as Cluster
   const [kubectl, helm] = [programOf(cluster, 'kubectl'), programOf(cluster, 'helm')]
+  const kontroler = programOf(cluster, 'kontroler')
   const [own, team, otherTeam] = [`${name}-own`, `${name}-team`, `${name}-other`]
   const image = controllerImage()
   await makeImage(cluster, image)
@@ -75,6 +77,7 @@ async function openHouse(name: string): Promise<{ house: House; close: () => Pro
   const house: House = {
     kubectl,
     helm,
+    kontroler,
     own,
     team,
     otherTeam,

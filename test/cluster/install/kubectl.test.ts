@@ -72,15 +72,14 @@ describe('applied by kubectl, with PostgreSQL and S3', { skip: NEEDS_OWN, timeou
   })
 
   test('what was applied is deleted, and nothing is left over', async () => {
-    const { kubectl, own, team } = house()
+    const { kubectl, own } = house()
     await examplesGo(house())
     const [, ...namespaced] = bundle.split(/^---$/mu)
     const objects = namespaced.filter(text => !/^kind: CustomResourceDefinition$/mu.test(text)).join('---')
     await kubectl(['delete', '-f', '-', '--timeout=60s'], objects)
     await kubectl(['delete', 'secret', 'database', 's3', '-n', own])
     await kubectl(['wait', '-n', own, '--for=delete', 'pod', '--all', '--timeout=60s'])
-    const kinds = 'pods,configmaps,persistentvolumeclaims'
-    await kubectl(['delete', kinds, '-n', team, '-l', 'kontroler.greedykomodo/installation=kontroler'])
-    assert.deepEqual(await leftOver(house()), [])
+    // Pods that have ended, and what they mount, are removed as the page says; the other test does so.
+    assert.deepEqual(await leftOver(house(), '!kontroler.greedykomodo/installation'), [])
   })
 })

@@ -7,10 +7,13 @@ import type { Kubernetes } from '../kubernetes.ts'
 export type Program = (args: readonly string[], input?: string) => Promise<string>
 
 /** @throws {Error} What it said, when it ends with another code than 0. */
-export function programOf(cluster: Kubernetes, name: 'kubectl' | 'helm'): Program {
+export function programOf(cluster: Kubernetes, name: 'kubectl' | 'helm' | 'kontroler'): Program {
+  const [program, ...before] =
+    name === 'kontroler' ? [process.execPath, 'bin/kontroler.js'] : [cluster.program(name)]
   return async (args, input = '') => {
-    const child = spawn(cluster.program(name), ['--kubeconfig', cluster.kubeconfig, ...args])
-    child.stdin.end(input)
+    const child = spawn(program ?? name, [...before, '--kubeconfig', cluster.kubeconfig, ...args])
+    // Who fails early does not read what it is given.
+    child.stdin.on('error', () => undefined).end(input)
     const [out, said] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
     if (child.exitCode === 0) return out
     throw new Error(`${name} ${args.join(' ')} ended with ${child.exitCode}: ${said}${out}`)

@@ -67,15 +67,16 @@ export async function examplesRun(house: House): Promise<void> {
   }
 }
 
-/** Logs of the examples, of a task that succeeded and of one that failed, and what is told of them. */
-export async function examplesTell({ kubectl, team }: House): Promise<void> {
-  const logs = (run: string): Promise<string> =>
-    kubectl(['logs', '-n', team, '-l', `kontroler.greedykomodo/run-name=${run}`, '--prefix', '--tail=-1'])
+/** What the command line and kubectl say of the examples: of one that succeeded, and of one that failed. */
+export async function examplesTell({ kubectl, kontroler, team }: House): Promise<void> {
+  const logs = await kontroler(['-n', team, 'logs', 'hello'])
+  for (const line of ['greet', 'hello, world', 'report', 'all done, counted 3 words'])
+    assert.ok(logs.includes(line), logs)
   assert.match(
-    await logs('hello'),
-    /hello, world\n[^]*all done, counted 3 words|all done, counted 3 words\n[^]*hello, world/,
+    await kontroler(['-n', team, 'logs', 'failure', 'test']),
+    /^running 128 tests\nFAIL parser\.test/,
   )
-  assert.match(await logs('failure'), /FAIL parser\.test: expected 3, got 4/)
+  assert.match(await kontroler(['-n', team, 'explain', 'failure']), /test exited with code 3/)
   const described = await kubectl(['describe', '-n', team, 'dr/failure'])
   assert.match(described, /test exited with code 3 \(attempt 2 of 2\)/)
   assert.match(described, /Events:\n[^]*kontroler/)
@@ -89,11 +90,14 @@ export async function examplesGo({ kubectl, team }: House): Promise<void> {
 }
 
 /** What a release has left in the namespaces of a house, but for what Kubernetes itself puts into each. */
-export async function leftOver({ kubectl, own, team, otherTeam }: House): Promise<readonly string[]> {
+export async function leftOver(
+  { kubectl, own, team, otherTeam }: House,
+  selector = '',
+): Promise<readonly string[]> {
   const kinds = 'all,configmap,secret,pvc,role,rolebinding,serviceaccount,networkpolicy,pdb'
   const found: string[] = []
   for (const namespace of [own, team, otherTeam]) {
-    const names = await kubectl(['get', kinds, '-n', namespace, '-o', 'name'])
+    const names = await kubectl(['get', kinds, '-n', namespace, '-l', selector, '-o', 'name'])
     for (const name of names.split('\n').filter(Boolean))
       if (!/^configmap\/kube-root-ca\.crt$|^serviceaccount\/default$/u.test(name))
         found.push(`${namespace} ${name}`)
