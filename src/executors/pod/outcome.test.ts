@@ -503,10 +503,11 @@ suite('a pod that is to go and does not', () => {
     assert.match(late(pod({ phase: 'Pending' }, { deletionTimestamp })), /^in time lost POD_DELETED /u)
   })
 
-  test('has ended at once when it never had a node', () => {
-    const unplaced = pod({ phase: 'Pending' }, { deletionTimestamp }, {})
-    assert.equal(late(unplaced), 'disrupted POD_DELETED null')
-    assert.equal(late(unplaced, true), 'cancelled CANCELLED null')
+  test('has ended at once when it never had a node and a finalizer keeps it; else it is gone in a moment', () => {
+    const kept = pod({ phase: 'Pending' }, { deletionTimestamp, finalizers: ['any/one'] }, {})
+    assert.equal(late(kept), 'disrupted POD_DELETED null')
+    assert.equal(late(kept, true), 'cancelled CANCELLED null')
+    assert.match(late(pod({ phase: 'Pending' }, { deletionTimestamp }, {}), true), /^in time cancelled /u)
   })
 
   test('waits for ever while nobody deletes it', () => {
