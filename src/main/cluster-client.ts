@@ -37,6 +37,9 @@ export interface Greeting {
   readonly refused: readonly string[]
 }
 
+/** Then it is told that the cluster is away; asking goes on. */
+const GREETING_MS = 5_000
+
 /**
  * Whether the cluster answers and lets us look at our pods, asked before anything depends on it. A namespace of several
  * that was deleted, with the role in it, is no reason to leave the others alone.
@@ -73,7 +76,7 @@ export async function askFor(
   namespace: string | undefined,
 ): Promise<void> {
   const query = { namespace, labelSelector: installationSelector(installation), pageSize: 1 }
-  const pages = client.pages(PODS, query, { metadataOnly: true })
+  const pages = client.pages(PODS, query, { metadataOnly: true, deadlineMs: GREETING_MS })
   await pages.next()
   await pages.return(undefined)
 }

@@ -195,7 +195,7 @@ describe('what is promised of a start and an end', { timeout: 300_000, concurren
 
     test('a workspace’s claim goes soon after its run, though its tombstones hold it', async () => {
       const other = await outcomeHouse(client, {
-        fences: { restMs: 1_000, waitMs: 1_000 },
+        fences: { ageMinMs: 1_000, restMs: 1_000, waitMs: 1_000 },
         erasInUse: async () => new Set(),
       })
       const engine = other.open()

@@ -68,6 +68,20 @@ suite('an observation', () => {
     assert.equal(state.tasks[0]?.message, null)
   })
 
+  test('what was made for it counts once, and does not mean that it runs', () => {
+    const state = running()
+    const why = { reason: 'STARTING', message: null } as const
+    const [event] = observePending(state, 'a', 1, 5, { ...why, handle: { uid: 'first' } })
+    assert.ok(event)
+    evolve(state, event)
+    assert.deepEqual(observePending(state, 'a', 1, 6, { ...why, handle: { uid: 'second' } }), [])
+    const attempt = state.tasks[0]?.attempts[0]
+    assert.deepEqual(
+      [attempt?.handle, attempt?.phase, attempt?.runningAt],
+      [{ uid: 'first' }, 'starting', null],
+    )
+  })
+
   test('keeps a message within its limit', () => {
     const message = 'x'.repeat(LIMITS.messageLengthMax + 1)
     const outcome = ended(running(), { ...outcomeOf('exitCode'), message }, null)

@@ -160,7 +160,7 @@ export class Cluster {
 
   /** Its fence was removed by somebody: no further attempt is given it. */
   fenceGone(fence: string): void {
-    this.#options.fences.retire(fence)
+    this.#options.fences.gone(fence)
   }
 
   /** Outcome and log are durable: a pod that goes on because a sidecar does not end is told to. */

@@ -10,6 +10,8 @@ export interface FenceLimits {
   readonly attemptsMax: number
   /** A fence takes new attempts for so long. */
   readonly ageMaxMs: number
+  /** So long at least, though a workspace waits for its end: so that many short runs do not make a fence each. */
+  readonly ageMinMs: number
   /** From the last attempt it took until it may be closed: an intent that was under way is durable by then. */
   readonly restMs: number
   /** From the fence's end until its tombstones go: every kubelet has heard of it by then. */
@@ -19,6 +21,7 @@ export interface FenceLimits {
 export const FENCE_LIMITS: FenceLimits = {
   attemptsMax: 500,
   ageMaxMs: 5 * 60_000,
+  ageMinMs: 30_000,
   restMs: 30_000,
   waitMs: 5_000,
 }
@@ -43,8 +46,8 @@ interface Fence {
   /** Namespaces in which its ConfigMap is or may be. */
   readonly namespaces: Map<string, Promise<void>>
   attempts: number
-  /** It takes nothing new any more. */
-  isRetired: boolean
+  /** From when on it takes nothing new; null: not before it is full or old. */
+  retiresAt: number | null
   readonly since: number
   lastUsedAt: number
 }
@@ -81,16 +84,23 @@ export class Fences {
     return this.#current
   }
 
-  /** The fence is given to no further attempt, so that it can be closed as soon as the last of its own has ended. */
+  /** Somebody waits for the fence's end: it is given to no further attempt, so that the last of its own ends it. */
   retire(fence: string): void {
     const known = this.#open.get(fence)
-    if (known !== undefined) known.isRetired = true
+    if (known !== undefined) known.retiresAt ??= known.since + this.#options.limits.ageMinMs
+  }
+
+  /** The fence is not there any more: whatever mounts it never starts. */
+  gone(fence: string): void {
+    const known = this.#open.get(fence)
+    if (known !== undefined) known.retiresAt = this.#now()
   }
 
   #isFull(): boolean {
     const fence = this.#open.get(this.#current)
     const { attemptsMax, ageMaxMs } = this.#options.limits
-    if (fence === undefined || fence.isRetired || fence.attempts >= attemptsMax) return true
+    if (fence === undefined || fence.attempts >= attemptsMax) return true
+    if (fence.retiresAt !== null && this.#now() >= fence.retiresAt) return true
     return fence.attempts > 0 && this.#now() - fence.since > ageMaxMs
   }
 
@@ -249,7 +259,7 @@ export class Fences {
 
   #fence(): Fence {
     const now = this.#now()
-    return { namespaces: new Map(), attempts: 0, isRetired: false, since: now, lastUsedAt: now }
+    return { namespaces: new Map(), attempts: 0, retiresAt: null, since: now, lastUsedAt: now }
   }
 
   #now(): number {

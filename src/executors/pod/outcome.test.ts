@@ -471,3 +471,47 @@ suite('a pod that does not run yet', () => {
     assert.ok(seen.kind === 'pending' && seen.giveUp !== null && seen.giveUp.at <= NOW)
   })
 })
+
+suite('a pod that is to go and does not', () => {
+  const deletionTimestamp = '2026-01-01T00:00:08Z'
+  const at = Date.parse(deletionTimestamp) + 2 * 60_000
+  const running = { phase: 'Running', containerStatuses: task({ running: { startedAt: STARTED } }) }
+  const late = (of: Pod, stopAsked = false): string => {
+    const seen = look(of, stopAsked)
+    if (seen.kind === 'ended') return said(of, stopAsked)
+    const { kind, reason, message } = seen.giveUp?.outcome ?? {}
+    return `${seen.giveUp?.at === at ? 'in time' : 'never'} ${kind} ${reason} ${message}`
+  }
+
+  test('is lost when its node has said nothing for two minutes after its grace', () => {
+    assert.match(
+      late(pod(running, { deletionTimestamp })),
+      /^in time lost POD_DELETED .*node n1 does not confirm/u,
+    )
+    const tainted = pod(
+      { ...running, conditions: disrupted('DeletionByTaintManager') },
+      { deletionTimestamp },
+    )
+    assert.match(late(tainted), /^in time lost NODE_LOST /u)
+    // It may go on there, whoever asked for its end.
+    const drained = pod({ ...running, conditions: disrupted('EvictionByEvictionAPI') }, { deletionTimestamp })
+    assert.match(late(drained), /^in time lost DRAINED /u)
+  })
+
+  test('also when we asked for that, or when nobody saw it begin', () => {
+    assert.match(late(pod(running, { deletionTimestamp }), true), /^in time lost LOST was asked to end/u)
+    assert.match(late(pod({ phase: 'Pending' }, { deletionTimestamp })), /^in time lost POD_DELETED /u)
+  })
+
+  test('has ended at once when it never had a node and a finalizer keeps it; else it is gone in a moment', () => {
+    const kept = pod({ phase: 'Pending' }, { deletionTimestamp, finalizers: ['any/one'] }, {})
+    assert.equal(late(kept), 'disrupted POD_DELETED null')
+    assert.equal(late(kept, true), 'cancelled CANCELLED null')
+    assert.match(late(pod({ phase: 'Pending' }, { deletionTimestamp }, {}), true), /^in time cancelled /u)
+  })
+
+  test('waits for ever while nobody deletes it', () => {
+    const seen = look(pod(running))
+    assert.ok(seen.kind === 'running' && seen.giveUp === null)
+  })
+})

@@ -50,8 +50,9 @@ export function lookAt(pod: Pod, { stopAsked: askedHere, now }: LookOptions): Lo
   if (isOver(pod))
     return { kind: 'ended', at: lastChange(pod) ?? now, outcome: ofPod(pod, status?.state, stopAsked) }
   const going = goingFor(pod, stopAsked)
-  if (going !== null && pod.spec.nodeName === undefined)
-    return { kind: 'ended', at: now, outcome: going.outcome }
+  // Without finalizers it is gone within a moment, and then its name is free, which counts too.
+  const isKept = pod.spec.nodeName === undefined && (pod.metadata.finalizers ?? []).length > 0
+  if (going !== null && isKept) return { kind: 'ended', at: now, outcome: going.outcome }
   if (running !== undefined) return { kind: 'running', at: timeOf(running.startedAt) ?? now, giveUp: going }
   const held = heldBack(pod, waiting ?? null, now)
   const isFirst = going !== null && (held.giveUp === null || going.at < held.giveUp.at)
@@ -70,7 +71,7 @@ function goingFor(pod: Pod, stopAsked: boolean): { readonly at: number; readonly
   if (since === null) return null
   const gone = deletedOutcome(pod, stopAsked)
   const { nodeName } = pod.spec
-  if (nodeName === undefined) return { at: since, outcome: gone }
+  if (nodeName === undefined) return { at: since + GONE_MS, outcome: gone }
   const message = `${gone.message ?? ''}; node ${nodeName} does not confirm that it is gone`
   // It may go on there, so what follows is for `onLost` to say.
   return { at: since + GONE_MS, outcome: { ...gone, kind: 'lost', message } }

@@ -15,6 +15,10 @@ const FORBIDDEN: readonly (readonly [detail: string, code: string])[] = [
   ],
   ['pods "a-1-x" is forbidden: status unknown for quota: small, resources: pods', 'again'],
   [
+    'pods "a-1-x" is forbidden: error looking up service account n/default: serviceaccount "default" not found',
+    'again',
+  ],
+  [
     'pods "a-1-x" is forbidden: violates PodSecurity "restricted:latest": privileged (container "build" must not set securityContext.privileged=true)',
     'final POLICY_DENIED',
   ],
@@ -62,6 +66,9 @@ test('what the server does not take is the task’s, what a webhook denies is a 
   const denied = 'admission webhook "policy.example.com" denied the request: no latest'
   for (const kind of ['badRequest', 'forbidden', 'invalid'] as const)
     assert.equal(said(kind, denied), 'final POLICY_DENIED')
+  // A ValidatingAdmissionPolicy leaves "the" out, and has a code of its own choice.
+  const policy = "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: no latest"
+  assert.equal(said('invalid', policy), 'final POLICY_DENIED')
 })
 
 test('a server that is not well says nothing about the pod', () => {

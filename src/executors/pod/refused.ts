@@ -23,6 +23,8 @@ export function refusedCreate(
       if (message.includes('cannot create resource')) return null
       // Such a quota cannot say yes or no yet.
       if (message.includes('status unknown for quota')) return null
+      // A namespace that was just made gets it in a moment.
+      if (message.includes('serviceaccount "default" not found')) return null
       return final(CONFIG.test(message) ? 'CONFIG_ERROR' : 'POLICY_DENIED', message)
     case 'invalid':
     case 'badRequest':

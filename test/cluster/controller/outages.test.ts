@@ -9,12 +9,16 @@ import { PODS } from '../../../src/kubernetes/resource.ts'
 import type { DagRunStatus } from '../../../src/spec/schema/status.ts'
 import { freshSchema, skips, withServer } from '../../contracts/postgres/with-server.ts'
 import { type Cluster, startCluster } from '../cluster.ts'
+import { LIFE_ANNOTATION } from '../fake-node/life.ts'
 import { eventually } from '../operator/house.ts'
 import { NEEDS_OWN } from '../shared.ts'
 import { ControllerHouse, knowKinds } from './house.ts'
 
 const WIDTH = 20
 const AWAY_MS = 6_000
+const lasts = (runMs: number): object => ({
+  metadata: { annotations: { [LIFE_ANNOTATION]: JSON.stringify({ runMs }) } },
+})
 /** Pods that run for a while, then as many after them: an outage meets starts, ends and waits. */
 const DAG = {
   task: [
@@ -23,7 +27,7 @@ const DAG = {
       image: 'busybox:1.36',
       command: ['true'],
       forEach: Array.from({ length: WIDTH }, (_, index) => String(index)),
-      env: [{ name: 'KONTROLER_TEST_LIFE', value: '{"runMs": 4000}' }],
+      podTemplate: lasts(4_000),
     },
     {
       name: 'second',
@@ -31,7 +35,7 @@ const DAG = {
       command: ['true'],
       runAfter: ['first'],
       forEach: Array.from({ length: WIDTH }, (_, index) => String(index)),
-      env: [{ name: 'KONTROLER_TEST_LIFE', value: '{"runMs": 500}' }],
+      podTemplate: lasts(500),
     },
   ],
 }
@@ -81,6 +85,8 @@ describe('what a controller needs goes away and comes back', { skip: NEEDS_OWN }
 
   test('the API server, when the controller starts', async t => {
     const house = await ControllerHouse.make(cluster)
+    // Hooks run in this order, and the house is removed from a cluster.
+    t.after(() => cluster.startApiServer())
     t.after(() => house.remove())
     await cluster.stopApiServer()
     house.start()
