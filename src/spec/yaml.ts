@@ -243,7 +243,7 @@ class Builder {
 
   /** YAML 1.1, which kubectl reads, takes these words for true or false. */
   #warnOfAmbiguous(event: ScalarEvent, text: string): void {
-    if (event.style !== SCALAR_STYLE.PLAIN || !/^(?:y|yes|n|no|on|off)$/i.test(text)) return
+    if (event.style !== SCALAR_STYLE.PLAIN || !/^(?:yes|no|on|off)$/i.test(text)) return
     const problem = this.#problem(
       event.valueStart,
       'YAML_AMBIGUOUS',
