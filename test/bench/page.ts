@@ -9,7 +9,7 @@ const PAGE = 'docs/reference/benchmarks.md'
 
 const HEAD = `# Benchmarks
 
-What \`npm run bench -- local\` measured, as it printed it. Only ratios count: everything that is compared ran in turn
+What \`npm run bench -- local\` (or \`containers\`, \`store\`, \`cluster\`) measured, as it printed it. Only ratios count: everything that is compared ran in turn
 in the same minutes, ≥ 5 rounds, the median is told with the smallest and largest of the rounds, and round 0 is thrown
 away. A round is *noisy* when the floor moved more than 15 % from its beginning to its end, three times in a row.
 `
