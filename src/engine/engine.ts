@@ -373,7 +373,7 @@ export class Engine {
         this.wake(run)
       }
     }
-    await this.#effects.childMoved(run)
+    await this.#effects.children.moved(run)
   }
 
   async #sweep(): Promise<void> {
@@ -388,7 +388,7 @@ export class Engine {
         if ((driven.timer?.at ?? Number.POSITIVE_INFINITY) <= this.now()) this.wake(id)
       }
     }
-    await this.#effects.lookAtChildren()
+    await this.#effects.children.lookAtAll()
   }
 }
 
