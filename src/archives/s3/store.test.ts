@@ -19,7 +19,12 @@ async function house(t: TestContext, trouble: (problem: S3Problem) => void = () 
   const spool = createFilesystemLogStore(folder)
   const { endpoint, credentials, name } = bucket
   const store = await createS3LogStore({
-    ...{ bucket: name, endpoint, credentials, installation: 'here', spool, clock: systemClock },
+    bucket: name,
+    endpoint,
+    credentials,
+    installation: 'here',
+    spool,
+    clock: systemClock,
     random: () => 0,
     trouble: (_, problem) => trouble(problem),
   })
