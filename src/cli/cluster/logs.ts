@@ -6,7 +6,7 @@ import { PODS } from '../../kubernetes/resource.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type LogSink, prefixOf, prefixSink, rawSink, terminalSink } from '../show/log-text.ts'
 import { painter } from '../show/text.ts'
-import { wholeNumber } from '../values.ts'
+import { type LogsOptions, type WantedLogs, wantedLogs } from '../wanted-logs.ts'
 import { DagOfRun, followRun } from './followed.ts'
 import { viewNamed } from './look.ts'
 import { type AttemptPod, attemptPod, type PodObject, readPodLog } from './pod-log.ts'
@@ -15,25 +15,13 @@ import { isSettledState, type TaskView, taskViews } from './run-tasks.ts'
 import { ASKED, type Session } from './session.ts'
 import { clusterTrouble } from './trouble.ts'
 
-export interface LogsOptions {
-  readonly follow?: boolean
-  readonly task?: string
+export interface ClusterLogsOptions extends LogsOptions {
   readonly container?: string
-  readonly attempt?: string
-  readonly failed?: boolean
-  readonly tail?: string
-  readonly sinceStart?: boolean
 }
 
-/** Which logs are meant. */
-interface Wanted {
-  /** Task key, or the name of a fan-out for all of its items. */
-  readonly task: string | null
+interface Wanted extends WantedLogs {
+  /** Null for the one that runs the task. */
   readonly container: string | null
-  readonly attempt: number | null
-  readonly failed: boolean
-  readonly sinceStart: boolean
-  readonly tail: number | null
 }
 
 /** `kontroler logs RUN`: what tasks wrote, from the pods of the run. */
@@ -41,16 +29,9 @@ export async function logs(
   session: Session,
   text: string,
   task: string | undefined,
-  options: LogsOptions,
+  options: ClusterLogsOptions,
 ): Promise<number> {
-  const wanted: Wanted = {
-    task: options.task ?? task ?? null,
-    container: options.container ?? null,
-    attempt: options.attempt === undefined ? null : wholeNumber('--attempt', options.attempt),
-    failed: options.failed === true,
-    sinceStart: options.sinceStart === true,
-    tail: options.tail === undefined ? null : options.tail === '0' ? 0 : wholeNumber('--tail', options.tail),
-  }
+  const wanted: Wanted = { ...wantedLogs(task, options), container: options.container ?? null }
   const run = await findClusterRun(session, text)
   const dags = new DagOfRun(session)
   const views = taskViews(run, await dags.read(run))
