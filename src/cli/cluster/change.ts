@@ -24,8 +24,7 @@ export async function cancel(
       continue
     }
     const ended = await followRun(session, run, isOver, quietly())
-    const phase = ended?.phase ?? run.phase
-    process.stdout.write(`run ${run.name} ${phase === 'cancelled' ? 'is cancelled' : `has ${phase}`}\n`)
+    process.stdout.write(endText(ended ?? run))
   }
   return EXIT.succeeded
 }
@@ -38,7 +37,7 @@ export async function pause(session: Session, texts: readonly string[]): Promise
     const goOn = session.command('resume', run.name)
     if (now === null)
       process.stdout.write(`run ${run.name} is asked to pause; no controller has answered yet\n`)
-    else if (isOver(now)) process.stdout.write(`run ${run.name} has ${now.phase}\n`)
+    else if (isOver(now)) process.stdout.write(endText(now))
     else process.stdout.write(`run ${run.name} is paused; go on with: ${goOn}\n`)
   }
   return EXIT.succeeded
@@ -57,13 +56,14 @@ export async function resume(
   }
   const now = await answered(session, run, ({ phase, isSeen }) => isSeen && phase !== 'paused')
   const watch = session.command('watch', run.name)
-  process.stdout.write(
-    now === null
-      ? `run ${run.name} is asked to go on; no controller has answered yet\n`
-      : `run ${run.name} goes on; watch it with: ${watch}\n`,
-  )
+  if (now === null)
+    process.stdout.write(`run ${run.name} is asked to go on; no controller has answered yet\n`)
+  else process.stdout.write(isOver(now) ? endText(now) : `run ${run.name} goes on; watch it with: ${watch}\n`)
   return EXIT.succeeded
 }
+
+const endText = ({ name, phase }: ClusterRun): string =>
+  `run ${name} ${phase === 'cancelled' ? 'is cancelled' : `has ${phase}`}\n`
 
 /** Writes a wish into the spec of this very DagRun. */
 async function ask(
