@@ -1,5 +1,6 @@
 import { isProblem } from '../../kubernetes/problem.ts'
 import { resourceOf } from '../../operator/kubernetes-cluster.ts'
+import { forEachNamed } from '../each.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import type { FollowFormat } from '../follow.ts'
 import { followRun } from './followed.ts'
@@ -16,9 +17,8 @@ export async function cancel(
   texts: readonly string[],
   options: { readonly wait: boolean },
 ): Promise<number> {
-  const asked: ClusterRun[] = []
-  for (const text of texts) asked.push(await ask(session, text, { cancel: true }))
-  for (const run of asked) {
+  const { done, tellRefused } = await forEachNamed(texts, text => ask(session, text, { cancel: true }))
+  for (const run of done) {
     if (!options.wait) {
       process.stdout.write(`run ${run.name} is asked to end\n`)
       continue
@@ -26,12 +26,13 @@ export async function cancel(
     const ended = await followRun(session, run, isOver, quietly())
     process.stdout.write(endText(ended ?? run))
   }
+  tellRefused()
   return EXIT.succeeded
 }
 
 /** `kontroler pause RUN…`: nothing new starts; what runs goes on. */
 export async function pause(session: Session, texts: readonly string[]): Promise<number> {
-  for (const text of texts) {
+  const { tellRefused } = await forEachNamed(texts, async text => {
     const run = await ask(session, text, { paused: true })
     const now = await answered(session, run, ({ phase }) => phase === 'paused')
     const goOn = session.command('resume', run.name)
@@ -39,7 +40,8 @@ export async function pause(session: Session, texts: readonly string[]): Promise
       process.stdout.write(`run ${run.name} is asked to pause; no controller has answered yet\n`)
     else if (isOver(now)) process.stdout.write(endText(now))
     else process.stdout.write(`run ${run.name} is paused; go on with: ${goOn}\n`)
-  }
+  })
+  tellRefused()
   return EXIT.succeeded
 }
 

@@ -14,8 +14,9 @@ import { CommandError, EXIT } from '../exit.ts'
 import { hasSettled, logs } from './logs.ts'
 import { type DagRunObject, runOf } from './run-object.ts'
 import type { TaskView } from './run-tasks.ts'
-import { type Session, sessionIn } from './session.ts'
+import { openSession, type Session, sessionIn } from './session.ts'
 import { showToEnd } from './shown.ts'
+import { submit } from './submit.ts'
 
 const runObject = (phase: string): DagRunObject => ({
   metadata: { namespace: 'a', name: 'nightly-1', uid: 'uid-1', resourceVersion: '5', generation: 1 },
@@ -107,4 +108,30 @@ test('a task has settled when its status says so, or it follows; of fan-outs it 
   assert.ok(!hasSettled([view('a', 'settled'), view('b', 'pending', { isFanOut: true })], 'a'))
   const told = { name: 'a', state: 'failed' } as NonNullable<TaskView['told']>
   assert.ok(hasSettled([view('a', 'failed', { told }), view('b', 'pending', { isFanOut: true })], 'a'))
+})
+
+test('who may not read DagTasks may start a run of a DAG that names one', async () => {
+  const dag = {
+    metadata: { namespace: 'a', name: 'nightly', uid: 'uid-2', resourceVersion: '1' },
+    spec: { task: [{ name: 'load', taskRef: { name: 'copy', version: 1 } }] },
+  }
+  const asked: string[] = []
+  const answer: Reply = (request, response) => {
+    asked.push(`${request.method} ${request.path.replace(/^.*\/a\//u, '')}`)
+    let reply: Reply = notFound
+    if (request.method === 'POST') reply = json(201, runObject('running'))
+    else if (request.path.endsWith('/dagtasks')) reply = refusal(403, 'Forbidden')
+    else if (request.path.endsWith('/dags/nightly')) reply = json(200, dag)
+    reply(request, response)
+  }
+  await using server = await scriptedServer(answer)
+  await using session = sessionOf(server.url)
+  assert.equal(await submit(session, 'nightly', { output: 'none' }), EXIT.succeeded)
+  assert.deepEqual(asked, ['GET dags/nightly', 'GET dagtasks', 'POST dagruns'])
+})
+
+test('what is no name of a namespace is told before anything is asked', async () => {
+  const { environment } = sessionOf('http://127.0.0.1:1')
+  for (const namespace of ['', 'Data', '=data', 'a/b', '..'])
+    await assert.rejects(openSession({ color: true, namespace }, environment, []), { code: 'BAD_OPTION' })
 })
