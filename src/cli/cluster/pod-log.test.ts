@@ -82,6 +82,13 @@ test('a silent container is followed on, however often something ends its idle s
   assert.deepEqual([end, text, said], ['whole', 'hello\nbye\n', []])
 })
 
+test('a part that the node has dropped is told, and what it still has is shown', async () => {
+  const later = LAST.replace('T00', 'T01')
+  const { end, text, said } = await followed([{ text: LINE }, { text: later }, { text: later }])
+  assert.deepEqual([end, text], ['whole', 'hello\nbye\n'])
+  assert.deepEqual(said, ['note: the node has dropped a part of the log of build'])
+})
+
 test('streams that bring nothing again and again end it, and it says so', async () => {
   const { end, text, said } = await followed([
     { text: LINE },

@@ -98,20 +98,26 @@ export async function readPodLog(
   options: ReadOptions,
 ): Promise<LogEnd> {
   let place: LogPlace | null = null
+  let hasBegun = false
   let failures = 0
   for (;;) {
-    const lines = new LogLines(place, place === null && options.tail === null)
+    const tail = hasBegun ? null : options.tail
+    const lines = new LogLines(place, !hasBegun && tail === null)
     const before: LogPlace | null = place
-    const { end, stoodMs } = await readOnce(session, pod, place, lines, sink, options)
+    const { end, stoodMs } = await readOnce(session, pod, place, lines, sink, { ...options, tail })
     place = lines.place
-    if (end === 'gone' && place !== null)
+    hasBegun ||= place !== null
+    if (end === 'gone' && hasBegun)
       options.say(`note: the pod of ${pod.ref.task} was removed before the end of its log was read`)
     if (end !== 'broken' && end !== 'ended') {
       await write(sink.end())
-      return end === 'gone' && place !== null ? 'cut' : end
+      return end === 'gone' && hasBegun ? 'cut' : end
     }
-    if (lines.search === 'lost')
+    if (lines.search === 'lost') {
       options.say(`note: the node has dropped a part of the log of ${pod.ref.task}`)
+      // All that it still has is newer.
+      place = null
+    }
     const isOver =
       !options.follow || options.signal?.aborted === true || (await phaseOf(session, pod)) !== 'running'
     if (end === 'ended' && isOver) {
