@@ -27,7 +27,7 @@ test('the status of a DagTask is that of its newest text, however fast texts fol
   assert.equal(said('DagTask', 'x', 'observedGeneration'), 3)
 })
 
-test('a text that is changed after the end is observed, and changes nothing else', async t => {
+test('a text that is changed as the run ends is observed, and changes nothing else', async t => {
   const { cluster, world, said } = bound(await openOperatorWorld(t))
   cluster.apply('DAG', 'd', dagText())
   cluster.apply('DagRun', 'x', { dagName: 'd' })

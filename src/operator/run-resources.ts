@@ -158,7 +158,7 @@ export class RunResources implements ObjectListener {
     return null
   }
 
-  /** What is changed in the text of one that is finished changes nothing; but it was looked at. */
+  /** What was changed in its text while it ended changes nothing; but it was looked at. */
   async #observe(object: ClusterObject): Promise<null> {
     const status = observedStatus(object)
     if (status !== null) await writeStatus(this.#parts.cluster, 'DagRun', object, status)

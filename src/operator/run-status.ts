@@ -119,8 +119,8 @@ function withoutRun(
 }
 
 /**
- * The status of a DagRun that is finished and whose text was changed: the same, and that the change was seen. Without
- * it, kstatus would wait for ever. Null when there is nothing to say.
+ * The status of a DagRun that is finished and whose text was changed while it ended (later, the API server takes no
+ * change): the same, and that the change was seen. Without it, kstatus would wait for ever. Null when that was said.
  */
 export function observedStatus({ metadata: { generation }, status }: ClusterObject): object | null {
   if (fieldOf(status, 'observedGeneration') === generation) return null
