@@ -2,7 +2,7 @@ import type { Dag } from '../core/dag/dag.ts'
 import type { Problem } from '../core/problem.ts'
 import type { StoredDag, StoredRun } from '../ports/store.ts'
 import { type TaskLookup, canonical } from '../spec/dag-tasks.ts'
-import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
+import { lookUpDagTask } from '../spec/kept-dag-tasks.ts'
 import type { ClusterObject, ObjectListener, ObjectRef } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
 import { LAST_RUNS_MAX, dagStatus } from './dag-status.ts'
@@ -245,10 +245,7 @@ export class DagResources implements ObjectListener {
     const { namespace } = object.metadata
     const answers = new Map<string, ReturnType<TaskLookup>>()
     for (const { name, version } of referencesOf(object.spec).dagTasks) {
-      const spec = await store.dagTask(namespace, name, version)
-      if (spec !== null) answers.set(`${name}/${version}`, spec as unknown as DagTaskSpec)
-      else if ((await store.dagTaskVersions(namespace, name)).length > 0)
-        answers.set(`${name}/${version}`, 'unknown version')
+      answers.set(`${name}/${version}`, await lookUpDagTask(store, namespace, name, version))
     }
     return (_namespace, name, version) => answers.get(`${name}/${version}`) ?? null
   }
