@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { anOutcome } from '../../test/model/machine.ts'
 import { dagText, openOperatorWorld } from '../../test/model/operator-world.ts'
 import { conditionsOf } from './conditions.ts'
 
@@ -95,10 +96,12 @@ test('what ends while it is asked for is not waited for for ever', async t => {
   cluster.apply('DagRun', 'x', { dagName: 'd' })
   await world.pass(5_000)
   const old = uid('DagRun', 'x')
-  // Its answer is on its way, and says that the run has not ended.
-  const held = actor.fragile.hold('events', 'after')
+  const itself = actor.fragile.hold('run', 'after')
   cluster.apply('DagRun', 'y', { dagName: 'd', action: { type: 'retry', run: 'x' } })
-  await world.pass(1_000)
+  await itself.reached
+  // The answer is on its way, and says that the run has not ended.
+  const held = actor.fragile.hold('run', 'after')
+  itself.release()
   await held.reached
   world.machine.end(`${old}/a/1`)
   await world.pass(1_000)
@@ -107,6 +110,38 @@ test('what ends while it is asked for is not waited for for ever', async t => {
   held.release()
   await world.pass(5_000)
   assert.equal(said('DagRun', 'y', 'reason'), 'NOTHING_TO_RETRY')
+})
+
+test('a run whose DagRun is gone is found by its name, however many are called alike', async t => {
+  const { cluster, world, said } = bound(await openOperatorWorld(t))
+  world.machine.script = ({ attempt }) => (attempt === 1 ? anOutcome({ exitCode: 1 }) : 'runs')
+  cluster.apply('DAG', 'd', dagText())
+  cluster.apply('DagRun', 'run-1', { dagName: 'd' })
+  await world.pass(5_000)
+  cluster.delete('DagRun', 'run-1')
+  for (let number = 10; number < 40; number += 1) cluster.apply('DagRun', `run-${number}`, { dagName: 'd' })
+  await world.pass(5_000)
+  cluster.apply('DagRun', 'again', { dagName: 'd', action: { type: 'retry', run: 'run-1' } })
+  await world.pass(5_000)
+  assert.equal(said('DagRun', 'again', 'phase'), 'failed')
+})
+
+test('while a run goes on, who waits for its end does not read all that happened in it', async t => {
+  const { cluster, world, actor, uid, said } = bound(await openOperatorWorld(t))
+  world.machine.script = () => 'runs'
+  cluster.apply('DAG', 'd', dagText())
+  cluster.apply('DagRun', 'x', { dagName: 'd' })
+  await world.pass(5_000)
+  const old = uid('DagRun', 'x')
+  let read = 0
+  actor.fragile.fault = (method, [run]) => {
+    if (method === 'events' && run === old) read += 1
+    return null
+  }
+  cluster.apply('DagRun', 'y', { dagName: 'd', action: { type: 'retry', run: 'x' } })
+  await world.pass(5_000)
+  assert.equal(said('DagRun', 'y', 'reason'), 'RUN_NOT_FINISHED')
+  assert.equal(read, 0)
 })
 
 test('DAGs that call each other in a circle all heal when one of them is corrected', async t => {

@@ -43,14 +43,15 @@ export function orderContext(
       const id = views.runNamed(namespace, name) ?? (await runCalled(name))
       if (id === null) return null
       awaits(AWAITED.run(id))
-      const state = await loadRun(store, id)
-      if (state === null) return views.of(keyOf(namespace, id)) === undefined ? null : 'soon'
-      return state.created.namespace === namespace ? state : null
+      // The row alone: while it runs, who waits for it asks at each of its steps.
+      const row = await store.run(id)
+      if (row === null) return views.of(keyOf(namespace, id)) === undefined ? null : 'soon'
+      return row.namespace === namespace ? { row, state: () => loadRun(store, id) } : null
     },
     version: hash => store.dagByHash(hash),
     now: () => clock.now(),
   }
 }
 
-/** Runs whose id or name begins alike. */
-const LIKE_MAX = 20
+/** Runs whose id or name begins alike, in all namespaces: `run-1` is found among `run-10` and so on. */
+const LIKE_MAX = 500
