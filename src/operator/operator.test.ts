@@ -112,6 +112,17 @@ test('what ends while it is asked for is not waited for for ever', async t => {
   assert.equal(said('DagRun', 'y', 'reason'), 'NOTHING_TO_RETRY')
 })
 
+test('what waits for a DagRun that is deleted says so', async t => {
+  const { cluster, world, said } = bound(await openOperatorWorld(t))
+  cluster.apply('DagRun', 'x', { dagName: 'd' })
+  cluster.apply('DagRun', 'y', { dagName: 'd', action: { type: 'retry', run: 'x' } })
+  await world.pass(5_000)
+  assert.equal(said('DagRun', 'y', 'reason'), 'RUN_NOT_FINISHED')
+  cluster.delete('DagRun', 'x')
+  await world.pass(5_000)
+  assert.equal(said('DagRun', 'y', 'reason'), 'UNKNOWN_RUN')
+})
+
 test('a run whose DagRun is gone is found by its name, however many are called alike', async t => {
   const { cluster, world, said } = bound(await openOperatorWorld(t))
   world.machine.script = ({ attempt }) => (attempt === 1 ? anOutcome({ exitCode: 1 }) : 'runs')

@@ -88,6 +88,7 @@ export class RunResources implements ObjectListener {
     const [oldest] = this.#deleted
     if (this.#deleted.size > DELETED_MAX && oldest !== undefined) this.#deleted.delete(oldest)
     if (this.#synced) this.#queue.add(key)
+    this.#wake(AWAITED.dagRun(ref.namespace, ref.name))
   }
 
   /**
