@@ -17,8 +17,8 @@ const CONCURRENCY = 16
 export class DagTaskResources implements ObjectListener {
   readonly #parts: OperatorParts
   readonly #objects = new Map<string, ClusterObject>()
-  /** What was said of each object that was taken in, and of which text: UID and generation. */
-  readonly #said = new Map<string, { readonly text: string; readonly status: DagTaskStatus }>()
+  /** Text of each object that was taken in, by UID and generation. */
+  readonly #looked = new Map<string, string>()
   readonly #queue: WorkQueue
   readonly #stored: (namespace: string, name: string) => void
 
@@ -49,7 +49,7 @@ export class DagTaskResources implements ObjectListener {
     const key = keyOf(namespace, name)
     if (this.#objects.get(key)?.metadata.uid !== uid) return
     this.#objects.delete(key)
-    this.#said.delete(key)
+    this.#looked.delete(key)
   }
 
   async close(): Promise<void> {
@@ -60,13 +60,9 @@ export class DagTaskResources implements ObjectListener {
     const object = this.#objects.get(key)
     if (object === undefined || object.metadata.deletionTimestamp !== null) return null
     const text = `${object.metadata.uid}/${object.metadata.generation}`
+    // Its own status comes back as a change.
+    if (this.#looked.get(key) === text) return null
     const { store, clock, cluster } = this.#parts
-    const said = this.#said.get(key)
-    if (said?.text === text) {
-      // Its own status comes back as a change; one that an earlier write left behind is put right.
-      await writeStatus(cluster, 'DagTask', object, said.status)
-      return null
-    }
     const { namespace, name } = object.metadata
     const { value, problems } = readDagTask(object)
     let version: number | null = null
@@ -84,7 +80,7 @@ export class DagTaskResources implements ObjectListener {
       clock.now(),
     )
     await writeStatus(cluster, 'DagTask', object, status)
-    this.#said.set(key, { text, status })
+    if (this.#objects.has(key)) this.#looked.set(key, text)
     return null
   }
 }
