@@ -103,6 +103,7 @@ class RunningExecutor implements PodExecutor {
       clock,
       isMine: ref => this.#attempts.has(keyOf(ref)),
       standing: options.standing,
+      isLogDurable: pod => options.logs.isComplete(pod),
       drop: pod => this.#cluster.dropFinalizer(pod),
       trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
@@ -235,9 +236,7 @@ class RunningExecutor implements PodExecutor {
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
-    this.#evidence.seen(pod, ref, async () => {
-      return ref === null || (await this.#options.logs.isComplete(loggedPod(pod, ref, endedOf(pod, ref))))
-    })
+    this.#evidence.seen(pod, ref)
     const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
     if (ref === null || attempt === undefined) return
     attempt.seen(pod)
