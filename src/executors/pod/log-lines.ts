@@ -68,9 +68,9 @@ export class LogLines {
   /**
    * @param from     Reads on behind this place; null copies everything.
    * @param whole    Whether the answer begins where the file does.
-   * @param already  The place that was reached before, to be told until there is a new one. When it is inside of a line,
-   *                 a follower may have been led on into this file without a time to tell it by: so much of the first
-   *                 line is passed over, that nothing comes twice.
+   * @param already  The place that was reached before, to be told until there is a new one. When it is inside of a
+   *                 line, a follower may have been led on into this file without a time to tell it by: so much of the
+   *                 first line is passed over, that nothing comes twice.
    */
   constructor(from: LogPlace | null, whole = from === null, already: LogPlace | null = from) {
     this.#mayBeginInside = !whole
