@@ -79,6 +79,7 @@ export async function openPodEngine(start: Start, parts: PodEngineParts): Promis
       fences: { attemptsMax: config.fenceSize },
       stopGraceMs: config.stopGraceMs,
       trouble,
+      closing: start.closing,
     }),
   )
   const engine = new Engine({

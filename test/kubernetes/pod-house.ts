@@ -34,7 +34,7 @@ export class PodHouse implements AsyncDisposable {
     return new PodHouse(await SmallApi.open())
   }
 
-  async executor(): Promise<PodExecutor> {
+  async executor(closing?: AbortSignal): Promise<PodExecutor> {
     const executor = await openPodExecutor({
       client: this.api.client,
       installation: 'here',
@@ -46,6 +46,7 @@ export class PodHouse implements AsyncDisposable {
       standing: async ref => this.standings.get(ref.task) ?? 'live',
       stopGraceMs: 30_000,
       trouble: (code, message) => this.troubles.push(`${code} ${message}`),
+      ...(closing === undefined ? {} : { closing }),
     })
     this.#opened.push(executor)
     return executor

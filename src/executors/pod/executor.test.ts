@@ -154,3 +154,19 @@ test('a pod whose sidecar goes on is told to end by the next engine, once its lo
   await house.until('it is told', () => house.api.writes.includes(`PATCH ${podName(spec)}`))
   assert.ok(!house.api.writes.some(write => write.startsWith('DELETE')))
 })
+
+test('an open that waits for a server that is away ends when it is asked to', async () => {
+  await using house = await PodHouse.open()
+  const closing = new AbortController()
+  let asked = 0
+  house.api.meddler = (request, response) => {
+    if (request.method !== 'GET' || !request.path.includes('/pods')) return false
+    asked += 1
+    hangUp(request, response)
+    return true
+  }
+  const opening = house.executor(closing.signal)
+  await house.until('it asks', () => asked > 1)
+  closing.abort(new Error('enough'))
+  await assert.rejects(opening, /enough/u)
+})

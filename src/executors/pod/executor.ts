@@ -43,6 +43,8 @@ export interface PodExecutorOptions {
   /** Time between TERM and KILL that pods are given, in milliseconds. */
   readonly stopGraceMs: number
   readonly trouble?: (code: string, message: string, run: string | null) => void
+  /** Ends the wait of an open for what is there, which lasts as long as the API server is away. */
+  readonly closing?: AbortSignal
 }
 
 export interface PodExecutor extends Executor {
@@ -55,6 +57,7 @@ export interface PodExecutor extends Executor {
  * when it has seen what is there.
  *
  * @throws {ApiProblem} The cluster refuses what is asked for, so that nothing here could work.
+ * @throws What `closing` was aborted with.
  */
 export async function openPodExecutor(options: PodExecutorOptions): Promise<PodExecutor> {
   const executor = new RunningExecutor(options)
@@ -121,7 +124,7 @@ class RunningExecutor implements PodExecutor {
 
   async open(): Promise<void> {
     await this.#fences.open()
-    const { client, clock, installation, namespaces } = this.#options
+    const { client, clock, installation, namespaces, closing } = this.#options
     for (const namespace of namespaces ?? [undefined])
       this.#reflectors.push(
         startReflector<Kept>({
@@ -143,7 +146,8 @@ class RunningExecutor implements PodExecutor {
       heard: ({ namespace, name, uid }, event) => this.#byPod.get(`${namespace}/${name}`)?.told(uid, event),
       trouble: message => this.#options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
-    await Promise.all(this.#reflectors.map(({ synced }) => synced))
+    const synced = Promise.all(this.#reflectors.map(reflector => reflector.synced))
+    await (closing === undefined ? synced : Promise.race([synced, aborted(closing)]))
     this.#sweeper = new Sweeper({
       clock,
       logs: this.#options.logs,
@@ -331,3 +335,11 @@ class RunningExecutor implements PodExecutor {
 
 const podKey = (ref: Intended): string => `${ref.namespace}/${podName(ref)}`
 const keyOf = ({ run, task, attempt }: AttemptRef): string => `${run}/${task}/${attempt}`
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const give = (): void => reject(signal.reason as Error)
+    if (signal.aborted) give()
+    else signal.addEventListener('abort', give, { once: true })
+  })
+}
