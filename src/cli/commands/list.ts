@@ -7,7 +7,7 @@ import { interruptedIds } from '../interrupted.ts'
 import { openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
-import { moment, runData } from '../show/run-data.ts'
+import { moment, runData } from '../../core/run/run-data.ts'
 import { type Column, tableLines } from '../show/table.ts'
 import {
   type Paint,
