@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 /** Found by their place beside the code that reads them. */
 const besides = ['src/executors/process/launch.sh']
-/** Loaded from `node_modules` where it is needed: it looks for a native part of its own. */
-const external = ['pg', /^node:/]
+/** Loaded from `node_modules` where they are needed: they look for parts of their own. */
+const external = ['pg', 'fastify', /^node:/]
 /** Parts of Node that are there from its start, or cost next to nothing. */
 const cheap = ['events', 'fs', 'module', 'os', 'path', 'process', 'timers/promises', 'url', 'util']
 /** What is in a file of its own: libraries that few commands need, and what many need together. */

@@ -154,7 +154,9 @@ function filtersPlaces({ namespace, namespaces }: RunQuery): boolean {
 
 /** The labels' index does not know names either. */
 function isNamed(prefix: string) {
-  return sql<boolean>`EXISTS (SELECT 1 FROM run AS r WHERE r.id = run_label.run AND r.name >= ${prefix} AND r.name < ${`${prefix}\u{10ffff}`})`
+  const beyond = `${prefix}\u{10ffff}`
+  return sql<boolean>`EXISTS (SELECT 1 FROM run AS r
+    WHERE r.id = run_label.run AND r.name >= ${prefix} AND r.name < ${beyond})`
 }
 
 /** A stream as one source of a merge: all of it where the database merges by itself, else its newest rows. */

@@ -5,8 +5,8 @@ import type { AttemptState, RunState, TaskState } from './state.ts'
 import { taskAt } from './state.ts'
 
 /**
- * Runs, tasks and attempts as programs read them, from `-o json` and from the API: moments as RFC 3339 texts, lengths in milliseconds,
- * every member always there. Members are added, never renamed.
+ * Runs, tasks and attempts as programs read them, from `-o json` and from the API: moments as RFC 3339 texts, lengths
+ * in milliseconds, every member always there. Members are added, never renamed.
  */
 export function runData(run: RunRow, interrupted: boolean, now: number) {
   return {
