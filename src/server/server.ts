@@ -16,7 +16,7 @@ import { invalid } from './invalid.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Live } from './live.ts'
 import type { Limits, ServerOptions, ServerParts } from './parts.ts'
-import { RequestProblem, answerOf, problemOf } from './problem.ts'
+import { RequestProblem, answerOf, noAddress, problemOf } from './problem.ts'
 import type { AnyRoute, Answer } from './route.ts'
 import { shapeOf } from './shape-of.ts'
 import { checkRoutes } from './start-check.ts'
@@ -145,7 +145,7 @@ function useProblems(app: FastifyInstance, parts: ServerParts, routes: readonly 
     const methods = routes.filter(route => patternOf(route.path).test(path)).map(({ method }) => method)
     const problem =
       methods.length === 0
-        ? new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'see /api/v1/openapi.json')
+        ? noAddress()
         : new RequestProblem(
             'METHOD_NOT_ALLOWED',
             `${request.method} is not for this address`,
