@@ -55,6 +55,8 @@ export interface House {
 
 export interface HouseOptions extends Pick<ServerOptions, 'limits'> {
   readonly routes?: readonly AnyRoute[]
+  /** Stands between the server and the store. */
+  readonly wrap?: (store: Store) => Store
 }
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
@@ -74,9 +76,14 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const changes = new ScheduledDags(scheduler)
   const revoked = new Set<string>()
   const parts: ServerOptions = {
-    store: local.store,
+    store: options.wrap?.(local.store) ?? local.store,
     logs: local.logs,
-    control: new EngineControl(engine, { changes, workdir: folder, nameOf: runName }),
+    control: new EngineControl(engine, {
+      changes,
+      workdir: folder,
+      nameOf: runName,
+      notesOf: () => ['a note'],
+    }),
     authenticator: people(revoked),
     probe: engineProbe,
     clock: systemClock,

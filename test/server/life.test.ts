@@ -82,6 +82,7 @@ test('create with a mistake, fix it, run, follow, read, retry, fork, approve, ca
   const made = await client.ask('putDag', { params: PLACE, body: document('image') })
   assert.equal(made.status, 201)
   assert.deepEqual([made.body.version, made.body.keeper, made.body.tasks], [1, 'api', 3])
+  assert.deepEqual(made.body.notes, ['a note'])
   const graph = await client.call('getDagGraph', { params: { ...PLACE, version: 1 } })
   assert.deepEqual(graph.edges, [
     { from: 'build', to: 'publish' },
