@@ -16,6 +16,7 @@ import { Scheduler } from '../../src/engine/scheduler.ts'
 import { systemClock, systemIdentity } from '../../src/host/clock.ts'
 import { engineProbe } from '../../src/host/this-engine.ts'
 import type { Authenticator, Principal, Role } from '../../src/ports/authenticator.ts'
+import type { ValueSource } from '../../src/ports/secrets.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { ServerOptions } from '../../src/server/parts.ts'
 import type { AnyRoute } from '../../src/server/route.ts'
@@ -55,6 +56,8 @@ export interface House {
 
 export interface HouseOptions extends Pick<ServerOptions, 'limits'> {
   readonly routes?: readonly AnyRoute[]
+  /** Values of Secrets by name and key. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** Stands between the server and the store. */
   readonly wrap?: (store: Store) => Store
 }
@@ -63,11 +66,14 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-server-'))
   const place = environment({ state: join(folder, 'state') })
   const local = await openLocal(place, true)
-  const none = { secret: () => Promise.resolve(null), configMap: () => Promise.resolve(null) }
+  const values: ValueSource = {
+    secret: (_namespace, { name, key }) => Promise.resolve(options.secrets?.[`${name}/${key}`] ?? null),
+    configMap: () => Promise.resolve(null),
+  }
   const troubles: unknown[] = []
   const engine = await openEngine(
     local,
-    none,
+    values,
     {},
     { maxParallel: 8, pools: new Map(), stopGraceMs: 500, pollMs: 50 },
     await chooseExecutor(place, 'process'),
