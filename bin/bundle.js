@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 /** Found by their place beside the code that reads them. */
 const besides = ['src/executors/process/launch.sh']
-/** Loaded from `node_modules` where it is needed: it looks for a native part of its own. */
-const external = ['pg', /^node:/]
+/** Loaded from `node_modules` where they are needed: they look for parts of their own. */
+const external = ['pg', 'fastify', /^node:/]
 /** Parts of Node that are there from its start, or cost next to nothing. */
 const cheap = ['events', 'fs', 'module', 'os', 'path', 'process', 'timers/promises', 'url', 'util']
 /** What is in a file of its own: libraries that few commands need, and what many need together. */
@@ -64,7 +64,11 @@ async function bundler() {
 /** CommonJS, as an `import` of Node's own modules evaluates every part of them that is otherwise loaded when used. */
 async function bundle(rolldown, folder) {
   const made = await rolldown({
-    input: { main: join(root, 'src/cli/main.ts') },
+    // The second one is what a thread begins with.
+    input: {
+      main: join(root, 'src/cli/main.ts'),
+      'document-worker': join(root, 'src/server/document-worker.ts'),
+    },
     cwd: root,
     platform: 'node',
     external,

@@ -8,6 +8,8 @@ import { PROBLEM_CODES } from '../src/core/problem-codes.ts'
 import { REASONS } from '../src/core/run/reasons.ts'
 import { SKIP_REASONS } from '../src/core/schedule/skip.ts'
 import { STORE_CODES } from '../src/ports/store.ts'
+import { SERVER_LIMITS } from '../src/server/limits.ts'
+import { API_CODES } from '../src/server/problem-codes.ts'
 
 const update = process.env['UPDATE'] === '1'
 
@@ -41,6 +43,11 @@ ${table(['code', 'meaning'], skips)}
 test('the page of problem codes is that of the table', () => {
   const rows = (codes: Readonly<Record<string, string>>): string[][] =>
     Object.entries(codes).map(([code, meaning]) => [`\`${code}\``, meaning])
+  const api = Object.entries(API_CODES).map(([code, [status, meaning]]) => [
+    `\`${code}\``,
+    String(status),
+    meaning,
+  ])
   holds(
     'docs/reference/problems.md',
     `# Problem codes
@@ -54,6 +61,12 @@ ${table(['code', 'meaning'], rows(PROBLEM_CODES))}
 What stops a command, whatever the documents say. It comes with one sentence and a fix.
 
 ${table(['code', 'meaning'], rows(COMMAND_CODES))}
+
+## Of the API
+
+What goes wrong between a client and the server, as \`application/problem+json\`; all codes above are said there too.
+
+${table(['code', 'status', 'meaning'], api)}
 
 ## Of the store
 
@@ -69,21 +82,31 @@ test('every code of a command is one that a command can end with', () => {
   assert.deepEqual(unused, [])
 })
 
-test('the page of limits is that of the table', () => {
-  const source = readFileSync('src/core/limits.ts', 'utf8')
-  const rows = Object.entries(LIMITS).map(([name, value]) => {
-    const comment = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1] ?? ''
-    return [`\`${name}\``, String(value), comment]
+const TABLES_OF_LIMITS = [
+  ['src/core/limits.ts', LIMITS],
+  ['src/server/limits.ts', SERVER_LIMITS],
+] as const
+
+test('the page of limits is that of the tables', () => {
+  const [engine, server] = TABLES_OF_LIMITS.map(([file, limits]) => {
+    const source = readFileSync(file, 'utf8')
+    const rows = Object.entries(limits).map(([name, value]) => {
+      const comment = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1] ?? ''
+      return [`\`${name}\``, String(value), comment]
+    })
+    return table(['name', 'value', 'meaning'], rows)
   })
   holds(
     'docs/reference/limits.md',
-    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${table(['name', 'value', 'meaning'], rows)}\n`,
+    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${engine}\n\n## Of the API\n\n${server}\n`,
   )
 })
 
 test('every limit says what it is', () => {
-  const source = readFileSync('src/core/limits.ts', 'utf8')
-  const silent = Object.keys(LIMITS).filter(name => !new RegExp(`\\*/\\s+${name}:`).test(source))
+  const silent = TABLES_OF_LIMITS.flatMap(([file, limits]) => {
+    const source = readFileSync(file, 'utf8')
+    return Object.keys(limits).filter(name => !new RegExp(`\\*/\\s+${name}:`).test(source))
+  })
   assert.deepEqual(silent, [])
 })
 

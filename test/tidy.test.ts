@@ -16,6 +16,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   config: ['core'],
   'config.ts': ['core', 'config'],
   operator: ['core', 'ports', 'spec', 'engine', 'kubernetes'],
+  // Also runs in a browser.
+  client: [],
+  server: ['core', 'ports', 'spec', 'engine'],
   controller: ['core', 'ports', 'config', 'config.ts', 'kubernetes'],
   host: ['core', 'ports', 'executors'],
   cli: [
@@ -29,6 +32,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'kubernetes',
     'host',
     'operator',
+    'server',
   ],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */
@@ -39,6 +43,8 @@ const CORE_LIBRARIES: Readonly<Record<string, string>> = {
 /** Who may read the environment: the configuration, the command line, and what hands it on to tasks. */
 const ENVIRONMENT = ['src/config.ts', 'src/main.ts', 'src/cli/', 'src/executors/process/']
 const LINES_MAX = 400
+/** Files that nobody edits: a test holds each to what it is made of. */
+const GENERATED = ['src/client/api-types.ts']
 const LINE_LENGTH_MAX = 120
 
 const sources = globSync('src/**/*.ts').toSorted()
@@ -113,9 +119,11 @@ test('files and lines are short, and nothing escapes the types', () => {
   const wrong: string[] = []
   for (const file of production) {
     const lines = readFileSync(file, 'utf8').split('\n')
-    if (lines.length > LINES_MAX) wrong.push(`${file} has ${lines.length} lines (most: ${LINES_MAX})`)
+    if (lines.length > LINES_MAX && !GENERATED.includes(normalize(file)))
+      wrong.push(`${file} has ${lines.length} lines (most: ${LINES_MAX})`)
     lines.forEach((line, index) => {
-      if (line.length > LINE_LENGTH_MAX) wrong.push(`${file}:${index + 1} is ${line.length} long`)
+      if (line.length > LINE_LENGTH_MAX && !GENERATED.includes(normalize(file)))
+        wrong.push(`${file}:${index + 1} is ${line.length} long`)
       if (/\bas any\b|: any\b|@ts-ignore|@ts-nocheck|oxlint-disable/.test(line))
         wrong.push(`${file}:${index + 1} ${line.trim()}`)
     })

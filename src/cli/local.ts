@@ -1,5 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDriven as isDrivenBy } from '../engine/living.ts'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
 import { engineProbe } from '../host/this-engine.ts'
 import type { LogArchive } from '../ports/logs.ts'
@@ -67,9 +68,7 @@ function makeDirectory(stateDir: string): void {
 
 /** Whether an engine that lives drives this run. */
 export async function isDriven(store: Store, run: StoredRun): Promise<boolean> {
-  if (run.owner === null) return false
-  const owner = (await store.engines()).find(({ id }) => id === run.owner)
-  return owner !== undefined && engineProbe.isAlive(owner)
+  return await isDrivenBy(store, engineProbe, run)
 }
 
 /**

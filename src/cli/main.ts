@@ -216,6 +216,8 @@ function dev(program: Command): void {
   executing(program.command('dev'))
     .description('a standing engine over a directory: schedules, DagRuns and interrupted runs')
     .argument('[dir]', 'directory with manifests', '.')
+    .option('--port <n>', 'port of the API on 127.0.0.1 (default: 8080, or the next free one)')
+    .option('--no-server', 'no API')
     .action(acts(async () => (await import('./commands/dev.ts')).dev))
 }
 

@@ -116,8 +116,12 @@ export const PROBLEM_CODES = {
   DSL_PARAMETER_DEFAULT: 'a parameter has both or neither of default and defaultFromSecret',
   DSL_REPEATED: 'a field is given twice; the last one counts',
   DSL_TOO_LARGE: 'an arrow-language text is larger than allowed',
-  // what is asked of runs
+  // what is asked of DAGs and runs
   UNKNOWN_DAG: 'there is no DAG of that name',
+  DAG_CHANGED: 'the DAG is not any more what the change was made of',
+  DAG_OWNED: 'a file or another system looks after the DAG, and is where it is changed',
+  RUN_EXISTS: 'another run has the name already',
+  KEY_REUSED: 'an idempotency key was used before, for something else',
   RUN_NOT_FINISHED: 'only a run that has ended can be retried or forked',
   NOTHING_TO_RETRY: 'the run succeeded',
   RUN_OF_OTHER_DAG: 'the run to continue is one of another DAG',

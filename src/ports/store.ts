@@ -32,12 +32,14 @@ export interface Store {
    *   of the same turn are not affected.
    */
   append(append: Append): Promise<void>
-  /** Events of a run in order, from the `after`-th on (0: all). Empty for an unknown run. */
-  events(run: string, after?: number): Promise<readonly RunEvent[]>
+  /** Events of a run in order, from the `after`-th on (0: all), at most `limit`. Empty for an unknown run. */
+  events(run: string, after?: number, limit?: number): Promise<readonly RunEvent[]>
   run(id: string): Promise<StoredRun | null>
   /** Runs whose id or name starts with the text, newest first, at most `limit`. */
   runsLike(prefix: string, limit: number): Promise<readonly StoredRun[]>
   runs(query: RunQuery): Promise<Page<StoredRun>>
+  /** How many runs there are of each phase; a phase without runs is left out. */
+  runCounts(query: Scope & { readonly createdFrom?: number }): Promise<ReadonlyMap<RunPhase, number>>
   tasks(query: TaskQuery): Promise<Page<TaskRow>>
   attempts(run: string, task?: string): Promise<readonly AttemptRow[]>
   /** Live attempts (not ended) per pool, over all runs. */
@@ -49,18 +51,27 @@ export interface Store {
    * Stores a DAG version by content and makes it the current one. `hash` covers namespace and name, but not
    * `suspended`. Same content: same number, nothing written but `suspended` and `source`, even when other versions
    * came between. A removed DAG is there again.
+   *
+   * @param expected  What must be in force now for anything to be written: a version by its hash and whether it is
+   *   suspended, or null for a DAG that is not there. Absent: whatever is.
+   * @throws {StoreError} `VERSION_CONFLICT` something else is in force than was expected. Nothing was written.
    */
   putDag(
     dag: Dag,
     hash: string,
     source: string | null,
     at: number,
+    expected?: DagInForce | null,
   ): Promise<{ version: number; created: boolean }>
   dagByHash(hash: string): Promise<StoredDag | null>
   /** The current version (that was put last), or the one of that number; also of a removed DAG. */
   dag(namespace: string, name: string, version?: number): Promise<StoredDag | null>
   /** The current version of every DAG that was not removed, in order of namespace and name. */
   dags(): Promise<readonly StoredDag[]>
+  /** The same page by page, and only of some. */
+  dagPage(query: DagQuery): Promise<Page<StoredDag>>
+  /** Versions of a DAG, newest first; also of a removed one. */
+  dagVersions(namespace: string, name: string): Promise<readonly DagVersion[]>
   /** Ends its schedules; versions and runs stay. */
   removeDag(namespace: string, name: string, at: number): Promise<void>
   /** Numbers the versions of a `DagTask` by content: first 1, new content the next number, known content its own. */
@@ -93,6 +104,8 @@ export interface Store {
   /** One entry for each append, after `seq`, oldest first, at most `limit` (and 10,000). Numbers are never reused. */
   feed(seq: number, limit: number): Promise<readonly FeedEntry[]>
   feedEnd(): Promise<number>
+  /** Entries of the feed with what they are about, oldest first: for those who show some of the runs only. */
+  changes(query: ChangeQuery): Promise<readonly Change[]>
   /** A number that changes when anybody committed, this store too; cheap enough to ask ten times a second. */
   changeMark(): number | Promise<number>
   /**
@@ -156,9 +169,17 @@ export interface EngineRow {
   readonly seenAt: number
 }
 
-export interface RunQuery {
+/** Which runs or DAGs a question is about; all that is given must hold. */
+export interface Scope {
   readonly namespace?: string
+  /** Only what is in one of these: what somebody may see. Empty: nothing. Absent: everything. */
+  readonly namespaces?: readonly string[]
   readonly dag?: string
+}
+
+export interface RunQuery extends Scope {
+  /** Only runs whose name starts with it. */
+  readonly namePrefix?: string
   readonly phases?: readonly RunPhase[]
   readonly labels?: Readonly<Record<string, string>>
   readonly createdFrom?: number
@@ -169,6 +190,36 @@ export interface RunQuery {
   readonly limit?: number
   /** `next` of the page before. */
   readonly after?: string
+}
+
+export interface DagQuery extends Scope {
+  readonly namePrefix?: string
+  /** 1..500, default 50. In order of namespace and name. */
+  readonly limit?: number
+  readonly after?: string
+}
+
+/** What is in force of a DAG. */
+export interface DagInForce {
+  readonly hash: string
+  readonly suspended: boolean
+}
+
+export type DagVersion = Omit<StoredDag, 'dag'>
+
+export interface ChangeQuery extends Scope {
+  readonly run?: string
+  /** Number of the last entry that is known. */
+  readonly after: number
+  /** At most this many (and 10,000). */
+  readonly limit: number
+}
+
+/** One append to the log of a run: its events are those from `from` up to and including `version`. */
+export interface Change extends FeedEntry {
+  readonly from: number
+  readonly namespace: string
+  readonly dag: string
 }
 
 export interface TaskQuery {

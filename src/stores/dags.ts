@@ -1,7 +1,15 @@
 import type { Kysely } from 'kysely'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
-import type { StoredDag } from '../ports/store.ts'
+import {
+  type DagInForce,
+  type DagQuery,
+  type DagVersion,
+  type Page,
+  type StoredDag,
+  StoreError,
+} from '../ports/store.ts'
+import { cursorOf, placeOf, within } from './cursor.ts'
 import { parsed, storedDag } from './rows.ts'
 import type { Tables } from './tables.ts'
 
@@ -12,8 +20,10 @@ export async function putDag(
   hash: string,
   source: string | null,
   at: number,
+  expected?: DagInForce | null,
 ): Promise<{ version: number; created: boolean }> {
   const { namespace, name } = dag
+  if (expected !== undefined) await checkInForce(trx, namespace, name, expected)
   const suspended = dag.suspended ? 1 : 0
   const known = await trx
     .selectFrom('dag_version')
@@ -77,6 +87,74 @@ export async function dags(db: Kysely<Tables>): Promise<readonly StoredDag[]> {
     .orderBy('dag.name')
     .execute()
   return rows.map(storedDag)
+}
+
+const DAGS_DEFAULT = 50
+const DAGS_MAX = 500
+
+/** One page of current versions, in order of namespace and name. */
+export async function dagPage(db: Kysely<Tables>, query: DagQuery): Promise<Page<StoredDag>> {
+  const { namespace, namespaces, dag, namePrefix } = query
+  const limit = within(query.limit, DAGS_DEFAULT, DAGS_MAX)
+  if (namespaces?.length === 0) return { items: [], next: null }
+  let rows = versions(db)
+    .whereRef('dag_version.version', '=', 'dag.current_version')
+    .where('dag.removed_at', 'is', null)
+    .orderBy('dag.namespace')
+    .orderBy('dag.name')
+    .limit(limit + 1)
+  if (namespace !== undefined) rows = rows.where('dag.namespace', '=', namespace)
+  if (namespaces !== undefined) rows = rows.where('dag.namespace', 'in', [...namespaces])
+  if (dag !== undefined) rows = rows.where('dag.name', '=', dag)
+  if (namePrefix !== undefined)
+    rows = rows.where('dag.name', '>=', namePrefix).where('dag.name', '<', `${namePrefix}\u{10ffff}`)
+  if (query.after !== undefined) {
+    // Neither a namespace nor a name holds a slash.
+    const [lastNamespace = '', lastName = ''] = placeOf(query.after).id.split('/')
+    rows = rows.where(eb =>
+      eb(eb.refTuple('dag.namespace', 'dag.name'), '>', eb.tuple(lastNamespace, lastName)),
+    )
+  }
+  const found = await rows.execute()
+  const items = found.slice(0, limit).map(storedDag)
+  const last = items.at(-1)?.dag
+  const more = found.length > limit && last !== undefined
+  return { items, next: more ? cursorOf(0, `${last.namespace}/${last.name}`) : null }
+}
+
+export async function dagVersions(
+  db: Kysely<Tables>,
+  namespace: string,
+  name: string,
+): Promise<readonly DagVersion[]> {
+  const rows = await db
+    .selectFrom('dag_version')
+    .select(['version', 'hash', 'source', 'created_at as createdAt'])
+    .where('namespace', '=', namespace)
+    .where('name', '=', name)
+    .orderBy('version', 'desc')
+    .execute()
+  return rows.map(row => ({ ...row }))
+}
+
+/** @throws {StoreError} `VERSION_CONFLICT` */
+async function checkInForce(
+  trx: Kysely<Tables>,
+  namespace: string,
+  name: string,
+  expected: DagInForce | null,
+): Promise<void> {
+  const now = await versions(trx)
+    .where('dag.namespace', '=', namespace)
+    .where('dag.name', '=', name)
+    .where('dag.removed_at', 'is', null)
+    .whereRef('dag_version.version', '=', 'dag.current_version')
+    .executeTakeFirst()
+  const same =
+    now === undefined
+      ? expected === null
+      : now.hash === expected?.hash && (now.suspended === 1) === expected.suspended
+  if (!same) throw new StoreError('VERSION_CONFLICT', `DAG ${namespace}/${name} was changed meanwhile`)
 }
 
 export async function removeDag(

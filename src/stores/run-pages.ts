@@ -12,6 +12,8 @@ const RUNS_MAX = 500
 const LIKE_MAX = 1_000
 /** Enough to tell which of several labels is the rarest. */
 const LABEL_COUNT_MAX = 1_000
+/** Namespaces that have a stream of their own; SQLite merges no more than 500 of them in all. */
+const PLACES_MAX = 8
 const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
 
 /** One page of runs, newest first. */
@@ -21,9 +23,13 @@ export async function runs(
   query: RunQuery,
 ): Promise<Page<StoredRun>> {
   const limit = within(query.limit, RUNS_DEFAULT, RUNS_MAX)
-  if (query.phases?.length === 0) return { items: [], next: null }
+  if (query.phases?.length === 0 || query.namespaces?.length === 0) return { items: [], next: null }
   // One row more than the limit says whether there is a next page.
-  const rows = await runsQuery(db, dialect, query, await rarestLabel(db, query), limit + 1).execute()
+  const few = await fewNamed(db, query)
+  const rows =
+    few === null
+      ? await runsQuery(db, dialect, query, await rarestLabel(db, query), limit + 1).execute()
+      : await namedQuery(db, query, few, limit + 1).execute()
   const items = rows.slice(0, limit).map(storedRun)
   const last = items.at(-1)
   return { items, next: rows.length > limit && last !== undefined ? cursorOf(last.createdAt, last.id) : null }
@@ -44,7 +50,11 @@ export function runsQuery(
 ) {
   if (label === null)
     return newest(
-      phases(query).map(phase => newestRuns(db, dialect, runStream(db, query, phase), limit)),
+      phases(query).flatMap(phase =>
+        places(query).map(place =>
+          newestRuns(db, dialect, runStream(db, { ...query, ...place }, phase), limit),
+        ),
+      ),
       limit,
     )
   const page = newest(
@@ -59,13 +69,49 @@ export function runsQuery(
     .orderBy('page.id', 'desc')
 }
 
+/** Ids of the runs of a name, where these are few enough to look at each; null otherwise. */
+async function fewNamed(db: Kysely<Tables>, { namePrefix }: RunQuery): Promise<readonly string[] | null> {
+  if (namePrefix === undefined) return null
+  const beyond = `${namePrefix}\u{10ffff}`
+  const named = db.selectFrom('run').select('id').where('name', '>=', namePrefix).where('name', '<', beyond)
+  const rows = await named.limit(LIKE_MAX).execute()
+  return rows.length === LIKE_MAX ? null : rows.map(({ id }) => id)
+}
+
+function namedQuery(db: Kysely<Tables>, query: RunQuery, ids: readonly string[], limit: number) {
+  return runFilter(db, query)
+    .where('id', 'in', [...ids, ''])
+    .where('phase', 'in', [...phases(query)])
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+}
+
 function phases(query: RunQuery): readonly RunPhase[] {
   return query.phases === undefined ? PHASES : PHASES.filter(phase => query.phases?.includes(phase))
 }
 
+/**
+ * A stream of its own for each of a few namespaces, as each is a range of an index; where there are many, what is read
+ * is filtered instead.
+ */
+function places(query: RunQuery): readonly Pick<RunQuery, 'namespace' | 'namespaces'>[] {
+  const { namespaces, namespace } = query
+  if (namespaces === undefined || namespaces.length > PLACES_MAX) return [{}]
+  if (namespace !== undefined) return [{}]
+  return [...new Set(namespaces)].map(one => ({ namespace: one, namespaces: [one] }))
+}
+
 function runStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase) {
-  let rows = db.selectFrom('run').selectAll('run').where('phase', '=', phase)
+  return runFilter(db, query).where('phase', '=', phase)
+}
+
+function runFilter(db: Kysely<Tables>, query: RunQuery) {
+  let rows = db.selectFrom('run').selectAll('run')
   if (query.namespace !== undefined) rows = rows.where('namespace', '=', query.namespace)
+  if (filtersPlaces(query)) rows = rows.where('namespace', 'in', [...(query.namespaces ?? [])])
+  if (query.namePrefix !== undefined)
+    rows = rows.where('name', '>=', query.namePrefix).where('name', '<', `${query.namePrefix}\u{10ffff}`)
   if (query.dag !== undefined) rows = rows.where('dag', '=', query.dag)
   if (query.parentRun === null) rows = rows.where('parent_run', 'is', null)
   else if (query.parentRun !== undefined) rows = rows.where('parent_run', '=', query.parentRun)
@@ -88,6 +134,8 @@ function labelStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase, label
     .where('value', '=', value)
     .where('phase', '=', phase)
   if (query.namespace !== undefined) rows = rows.where('namespace', '=', query.namespace)
+  if (filtersPlaces(query)) rows = rows.where('namespace', 'in', [...(query.namespaces ?? [])])
+  if (query.namePrefix !== undefined) rows = rows.where(isNamed(query.namePrefix))
   if (query.dag !== undefined) rows = rows.where('dag', '=', query.dag)
   if (query.createdFrom !== undefined) rows = rows.where('created_at', '>=', query.createdFrom)
   if (query.createdBefore !== undefined) rows = rows.where('created_at', '<', query.createdBefore)
@@ -97,6 +145,18 @@ function labelStream(db: Kysely<Tables>, query: RunQuery, phase: RunPhase, label
   if (query.parentRun === null) rows = rows.where(isRoot)
   for (const other of Object.entries(others)) rows = rows.where(hasLabel('run_label.run', other))
   return rows
+}
+
+/** Unless its stream is of one namespace anyway. */
+function filtersPlaces({ namespace, namespaces }: RunQuery): boolean {
+  return namespaces !== undefined && (namespace === undefined || !namespaces.includes(namespace))
+}
+
+/** The labels' index does not know names either. */
+function isNamed(prefix: string) {
+  const beyond = `${prefix}\u{10ffff}`
+  return sql<boolean>`EXISTS (SELECT 1 FROM run AS r
+    WHERE r.id = run_label.run AND r.name >= ${prefix} AND r.name < ${beyond})`
 }
 
 /** A stream as one source of a merge: all of it where the database merges by itself, else its newest rows. */

@@ -2,21 +2,28 @@ import type { Kysely } from 'kysely'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
-import type { AttemptRow, TaskRow } from '../core/run/rows.ts'
+import type { AttemptRow, RunPhase, TaskRow } from '../core/run/rows.ts'
 import type { Skip } from '../core/schedule/skip.ts'
 import type {
   Advance,
   Append,
+  Change,
+  ChangeQuery,
+  DagInForce,
+  DagQuery,
+  DagVersion,
   EngineRow,
   FeedEntry,
   Page,
   RunQuery,
+  Scope,
   Store,
   StoredDag,
   StoredRun,
   TaskQuery,
 } from '../ports/store.ts'
 import { type AppendStatements, appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
+import { changes } from './changes.ts'
 import * as dags from './dags.ts'
 import type { SqlDialect } from './dialect.ts'
 import * as engines from './engines.ts'
@@ -25,6 +32,7 @@ import { GroupCommit } from './group-commit.ts'
 import { poolUse } from './look.ts'
 import { notRemoved, removeRun, sweepRemoved } from './remove-run.ts'
 import { runEvent, storedRun } from './rows.ts'
+import { runCounts } from './run-counts.ts'
 import { runOfTrigger, runs, runsLike } from './run-pages.ts'
 import * as schedules from './schedules.ts'
 import type { Tables } from './tables.ts'
@@ -76,7 +84,7 @@ export class SqlStore implements Store {
     checkAppend(append)
     await this.#commits.append(append, appendSize(append))
   }
-  async events(run: string, after = 0): Promise<readonly RunEvent[]> {
+  async events(run: string, after = 0, limit?: number): Promise<readonly RunEvent[]> {
     const rows = await this.#read
       .selectFrom('event')
       .select('body')
@@ -84,6 +92,7 @@ export class SqlStore implements Store {
       .where('seq', '>', after)
       .where(notRemoved('event.run'))
       .orderBy('seq')
+      .$if(limit !== undefined, query => query.limit(limit ?? 0))
       .execute()
     return rows.map(row => runEvent(row.body))
   }
@@ -96,6 +105,9 @@ export class SqlStore implements Store {
   }
   runs(query: RunQuery): Promise<Page<StoredRun>> {
     return runs(this.#read, this.#database.dialect, query)
+  }
+  runCounts(query: Scope & { readonly createdFrom?: number }): Promise<ReadonlyMap<RunPhase, number>> {
+    return runCounts(this.#read, query)
   }
   tasks(query: TaskQuery): Promise<Page<TaskRow>> {
     return tasks(this.#read, this.#database.dialect, query)
@@ -115,8 +127,9 @@ export class SqlStore implements Store {
     hash: string,
     source: string | null,
     at: number,
+    expected?: DagInForce | null,
   ): Promise<{ version: number; created: boolean }> {
-    return this.#commits.write(({ trx }) => dags.putDag(trx, dag, hash, source, at))
+    return this.#commits.write(({ trx }) => dags.putDag(trx, dag, hash, source, at, expected))
   }
   dagByHash(hash: string): Promise<StoredDag | null> {
     return dags.dagByHash(this.#read, hash)
@@ -126,6 +139,12 @@ export class SqlStore implements Store {
   }
   dags(): Promise<readonly StoredDag[]> {
     return dags.dags(this.#read)
+  }
+  dagPage(query: DagQuery): Promise<Page<StoredDag>> {
+    return dags.dagPage(this.#read, query)
+  }
+  dagVersions(namespace: string, name: string): Promise<readonly DagVersion[]> {
+    return dags.dagVersions(this.#read, namespace, name)
   }
   removeDag(namespace: string, name: string, at: number): Promise<void> {
     return this.#commits.write(({ trx }) => dags.removeDag(trx, namespace, name, at))
@@ -171,6 +190,9 @@ export class SqlStore implements Store {
   }
   feedEnd(): Promise<number> {
     return this.#feed.end(this.#read)
+  }
+  changes(query: ChangeQuery): Promise<readonly Change[]> {
+    return changes(this.#read, query)
   }
   changeMark(): number | Promise<number> {
     return this.#database.changeMark()

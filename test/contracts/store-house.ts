@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import type { Advance, EngineRow } from '../../src/ports/store.ts'
+import type { Dag } from '../../src/core/dag/dag.ts'
+import type { RunRow } from '../../src/core/run/rows.ts'
+import type { Advance, EngineRow, Store } from '../../src/ports/store.ts'
 import { refused, type WithStore } from './store.ts'
-import { append, attemptRow, dag, runRow, settle, taskRow } from './store-records.ts'
+import { append, attemptRow, dag, event, runRow, settle, taskRow } from './store-records.ts'
 
 export function houseContract(withStore: WithStore): void {
   dagVersions(withStore)
@@ -65,6 +67,29 @@ function dagVersions(withStore: WithStore): void {
       )
     },
   )
+
+  withStore('a DAG is put only over what was expected to be in force', async store => {
+    const put = (hash: string, expected: Parameters<Store['putDag']>[4], over: Partial<Dag> = {}) =>
+      store.putDag(dag('etl', over), hash, null, 1, expected)
+    await refused('VERSION_CONFLICT', put('h1', { hash: 'h0', suspended: false }))
+    await put('h1', null)
+    await refused('VERSION_CONFLICT', put('h2', null))
+    await refused('VERSION_CONFLICT', put('h2', { hash: 'h1', suspended: true }))
+    await put('h1', { hash: 'h1', suspended: false }, { suspended: true })
+    await refused('VERSION_CONFLICT', put('h2', { hash: 'h1', suspended: false }))
+    assert.deepEqual(await store.dagVersions('default', 'etl'), [
+      { version: 1, hash: 'h1', source: null, createdAt: 1 },
+    ])
+    await put('h2', { hash: 'h1', suspended: true })
+    await store.removeDag('default', 'etl', 2)
+    await refused('VERSION_CONFLICT', put('h1', { hash: 'h2', suspended: false }))
+    await put('h1', null)
+    assert.deepEqual(
+      (await store.dagVersions('default', 'etl')).map(({ version }) => version),
+      [2, 1],
+    )
+    assert.deepEqual(await store.dagVersions('default', 'nobody'), [])
+  })
 
   withStore('two that put the same new content at once make one version', async store => {
     const put = await Promise.all([1, 2, 3].map(at => store.putDag(dag('etl'), 'h1', null, at)))
@@ -194,6 +219,27 @@ function feed(withStore: WithStore): void {
       ],
     )
     assert.deepEqual(await store.feed(5, 10), [])
+  })
+
+  withStore('changes say which events an append brought, and are filtered by place and run', async store => {
+    const rows = (id: string, over: Partial<RunRow>) => ({ run: runRow(id, over), tasks: [], attempts: [] })
+    const two = [event(1), event(2)]
+    await store.append(append('r', 0, { events: two, rows: rows('r', { namespace: 'a' }) }))
+    await store.append(append('s', 0, { rows: rows('s', { namespace: 'b', dag: 'other' }) }))
+    await store.append(append('r', 2, { rows: rows('r', { namespace: 'a' }) }))
+    const first = { seq: 1, run: 'r', from: 0, version: 2, namespace: 'a', dag: 'etl' }
+    const second = { seq: 2, run: 's', from: 0, version: 1, namespace: 'b', dag: 'other' }
+    const third = { seq: 3, run: 'r', from: 2, version: 3, namespace: 'a', dag: 'etl' }
+    assert.deepEqual(await store.changes({ after: 0, limit: 9 }), [first, second, third])
+    assert.deepEqual(await store.changes({ after: 0, limit: 1 }), [first])
+    assert.deepEqual(await store.changes({ after: 1, limit: 9, run: 'r' }), [third])
+    assert.deepEqual(await store.changes({ after: 0, limit: 9, namespaces: ['b', 'c'] }), [second])
+    assert.deepEqual(await store.changes({ after: 0, limit: 9, namespaces: [] }), [])
+    assert.deepEqual(await store.changes({ after: 0, limit: 9, namespace: 'a', dag: 'other' }), [])
+    assert.deepEqual(
+      (await store.events('r', 1, 1)).map(({ at }) => at),
+      [2],
+    )
   })
 
   withStore(

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { RunPhase, RunRow } from '../../src/core/run/rows.ts'
-import type { RunQuery, Store, StoredRun } from '../../src/ports/store.ts'
+import type { DagQuery, RunQuery, Store, StoredRun } from '../../src/ports/store.ts'
 import { refused, type WithStore } from './store.ts'
-import { append, runRow, settle, taskRow } from './store-records.ts'
+import { append, dag, runRow, settle, taskRow } from './store-records.ts'
 
 const PHASES: readonly RunPhase[] = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled']
 
@@ -21,6 +21,67 @@ export function pagesContract(withStore: WithStore): void {
       }
     },
   )
+
+  withStore('counts by phase are those of the runs that a query of the same scope finds', async store => {
+    const all = await seed(store)
+    for (const scope of [
+      {},
+      { namespace: 'a' },
+      { namespaces: ['a', 'b'], dag: 'd1' },
+      { namespaces: [] },
+      { createdFrom: 100 },
+    ]) {
+      const wanted: Partial<Record<RunPhase, number>> = {}
+      for (const { phase } of all.filter(run => matches(run, scope))) wanted[phase] = (wanted[phase] ?? 0) + 1
+      assert.deepEqual(Object.fromEntries(await store.runCounts(scope)), wanted, JSON.stringify(scope))
+    }
+  })
+
+  withStore('a name that thousands of runs begin with is filtered, newest first', async store => {
+    const runs = Array.from({ length: 1_200 }, (_, index) =>
+      runRow(`r${index}`, {
+        createdAt: index,
+        name: 'same',
+        namespace: index % 2 === 0 ? 'a' : 'b',
+        labels: index % 3 === 0 ? { team: 'x' } : {},
+      }),
+    )
+    await Promise.all(runs.map(run => store.append(append(run.id, 0, { rows: rowsOf(run) }))))
+    const ids = async (query: RunQuery) => (await store.runs({ ...query, limit: 2 })).items.map(run => run.id)
+    assert.deepEqual(await ids({ namePrefix: 'sa', namespaces: ['a'] }), ['r1198', 'r1196'])
+    assert.deepEqual(await ids({ namePrefix: 'sa', labels: { team: 'x' } }), ['r1197', 'r1194'])
+    assert.deepEqual(await ids({ namePrefix: 'sb' }), [])
+  })
+
+  withStore('DAGs come page by page, only those that are asked for, and no removed one', async store => {
+    for (const namespace of ['b', 'a', 'c'])
+      for (const name of ['etl', 'etl-2', 'nightly'])
+        await store.putDag(dag(name, { namespace }), `${namespace}-${name}`, null, 1)
+    await store.removeDag('c', 'etl', 2)
+    const names = async (query: DagQuery): Promise<readonly string[]> => {
+      const seen: string[] = []
+      for (let after: string | undefined | null; after !== null; ) {
+        const page: Awaited<ReturnType<Store['dagPage']>> = await store.dagPage({
+          limit: 2,
+          ...query,
+          ...(after === undefined ? {} : { after }),
+        })
+        assert.ok(page.items.length <= 2)
+        seen.push(...page.items.map(({ dag: { namespace, name } }) => `${namespace}/${name}`))
+        after = page.next
+      }
+      return seen
+    }
+    const inA = ['a/etl', 'a/etl-2', 'a/nightly']
+    const inB = ['b/etl', 'b/etl-2', 'b/nightly']
+    assert.deepEqual(await names({}), [...inA, ...inB, 'c/etl-2', 'c/nightly'])
+    assert.deepEqual(await names({ namespaces: ['b', 'a'] }), [...inA, ...inB])
+    assert.deepEqual(await names({ namespaces: [] }), [])
+    assert.deepEqual(await names({ namespace: 'a', namespaces: ['b'] }), [])
+    assert.deepEqual(await names({ namespace: 'b', dag: 'etl' }), ['b/etl'])
+    assert.deepEqual(await names({ namePrefix: 'etl-' }), ['a/etl-2', 'b/etl-2', 'c/etl-2'])
+    await refused('BAD_CURSOR', store.dagPage({ after: 'x' }))
+  })
 
   withStore('pages neither skip nor double a run when new ones come between them', async store => {
     const all = await seed(store)
@@ -148,7 +209,20 @@ async function seed(store: Store): Promise<readonly RunRow[]> {
 }
 
 function queries(): readonly RunQuery[] {
-  const scopes: readonly RunQuery[] = [{}, { namespace: 'a' }, { dag: 'd1' }, { namespace: 'b', dag: 'd2' }]
+  const many = ['b', ...Array.from({ length: 20 }, (_, index) => `n${index}`)]
+  const scopes: readonly RunQuery[] = [
+    {},
+    { namespace: 'a' },
+    { dag: 'd1' },
+    { namespace: 'b', dag: 'd2' },
+    { namespaces: ['a', 'c', 'a'] },
+    { namespaces: many, dag: 'd1' },
+    { namespaces: ['a'], namespace: 'b' },
+    { namespaces: [] },
+    { namePrefix: 'etl-r01' },
+    { namePrefix: 'etl-', namespaces: ['a', 'b'] },
+    { namePrefix: 'nobody' },
+  ]
   const phases: readonly RunQuery[] = [{}, { phases: ['failed'] }, { phases: ['running', 'queued'] }]
   const labels: readonly RunQuery[] = [
     {},
@@ -171,6 +245,8 @@ function queries(): readonly RunQuery[] {
 function matches(run: RunRow, query: RunQuery): boolean {
   return (
     (query.namespace === undefined || run.namespace === query.namespace) &&
+    (query.namespaces === undefined || query.namespaces.includes(run.namespace)) &&
+    (query.namePrefix === undefined || run.name.startsWith(query.namePrefix)) &&
     (query.dag === undefined || run.dag === query.dag) &&
     (query.phases === undefined || query.phases.includes(run.phase)) &&
     (query.parentRun === undefined || run.parentRun === query.parentRun) &&

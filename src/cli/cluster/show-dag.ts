@@ -1,5 +1,5 @@
 import type { Condition } from '../../spec/schema/status.ts'
-import { moment } from '../show/run-data.ts'
+import { moment } from '../../core/run/run-data.ts'
 import { ago, dateTime, duration, mark, type Paint, painter, printable } from '../show/text.ts'
 import type { DagObject } from './dag-object.ts'
 import { timeOf } from './run-object.ts'

@@ -1,6 +1,6 @@
 import { localTime } from '../commands/schedule.ts'
 import { changeText } from '../show/changes.ts'
-import { moment } from '../show/run-data.ts'
+import { moment } from '../../core/run/run-data.ts'
 import { mark, type Paint, painter, printable } from '../show/text.ts'
 import type { ObjectPlan } from './plan-objects.ts'
 import type { SchedulePlan } from './plan-schedule.ts'

@@ -4,7 +4,7 @@ import { EVENTS_V1 } from '../../kubernetes/resource.ts'
 import type { KubeObject } from '../../kubernetes/object.ts'
 import { sentenceOf } from '../../core/run/words.ts'
 import type { TaskStatus } from '../../spec/schema/status.ts'
-import { moment } from '../show/run-data.ts'
+import { moment } from '../../core/run/run-data.ts'
 import {
   ago,
   cut,

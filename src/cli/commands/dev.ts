@@ -1,9 +1,11 @@
 import { statSync, watch } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Dag } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
 import { isTerminal } from '../../core/run/state.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import type { Engine } from '../../engine/engine.ts'
+import { ScheduledDags } from '../../engine/scheduled-dags.ts'
 import { type ScheduledDag, Scheduler } from '../../engine/scheduler.ts'
 import { StoreError } from '../../ports/store.ts'
 import type { LoadedDagRun } from '../../spec/load.ts'
@@ -16,6 +18,7 @@ import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
+import type { Server } from '../../server/server.ts'
 import type { Environment } from '../settings.ts'
 import { eventLines } from '../show/lines.ts'
 import { clockTime, painter, printable } from '../show/text.ts'
@@ -30,12 +33,9 @@ const RESCAN_MS = 5_000
  * `kontroler dev [DIR]`: a standing engine over a directory of manifests: schedules, DagRuns, and runs whose engine
  * was killed. Changed files are read again; runs keep the version they started with.
  */
-export async function dev(
-  environment: Environment,
-  directory: string,
-  options: ExecutionOptions,
-): Promise<number> {
+export async function dev(environment: Environment, directory: string, options: DevOptions): Promise<number> {
   const { settings, kind } = executionOptions(options, environment)
+  const port = options.port === undefined ? null : portOf(options.port)
   const executor = await chooseExecutor(environment, kind)
   const folder = directoryOf(directory)
   const given = secretOptions(options.secret ?? [])
@@ -81,23 +81,31 @@ export async function dev(
     )
     if (executor.note !== null) say(executor.note)
     const scheduler: Scheduler = new Scheduler(engine, { workdir: folder, nameOf: dag => runName(dag.name) })
+    const scheduled = new ScheduledDags(scheduler)
     const stopListening = onSignals(() => over.resolve())
+    let server: Server | null = null
     try {
       say(`watching ${folder}; state in ${environment.stateDir}; Ctrl-C ends`)
-      await reload(watched, local, engine, scheduler, environment, say)
-      await adoptInterrupted(local, engine, say)
-      const stopWatching = onChanges(
-        folder,
-        async () => {
-          await reload(watched, local, engine, scheduler, environment, say)
-          await adoptInterrupted(local, engine, say)
-        },
-        say,
-      )
+      await scheduled.open(local.store)
+      const look = async (): Promise<void> => {
+        await reload(watched, local, engine, scheduled, environment, say)
+        await scheduler.look()
+        await adoptInterrupted(local, engine, say)
+      }
+      await look()
+      if (options.server !== false) {
+        // Loaded only here: it takes as long as everything else together.
+        const { serveDev } = await import('../dev-server.ts')
+        const { user } = environment
+        const notesOf = (dag: Dag): readonly string[] => ignoredNotes(dag, watched.ignores)
+        server = await serveDev({ local, engine, dags: scheduled, folder, user, notesOf, port, say })
+      }
+      const stopWatching = onChanges(folder, look, say)
       await over.promise
       stopWatching()
     } finally {
       stopListening()
+      await server?.close()
       await scheduler.close()
       const left = engine.driving().filter(({ phase }) => !isTerminal(phase))
       await engine.close()
@@ -108,6 +116,17 @@ export async function dev(
   } finally {
     await local.close()
   }
+}
+
+export interface DevOptions extends ExecutionOptions {
+  readonly port?: string
+  /** False with `--no-server`. */
+  readonly server?: boolean
+}
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new CommandError('BAD_OPTION', `--port ${text} is no port`, 'give a number from 0 (any) to 65535')
 }
 
 interface Watched {
@@ -132,7 +151,7 @@ async function reload(
   watched: Watched,
   local: Local,
   engine: Engine,
-  scheduler: Scheduler,
+  scheduled: ScheduledDags,
   environment: Environment,
   say: (text: string) => void,
 ): Promise<void> {
@@ -146,13 +165,12 @@ async function reload(
   const manifest = keepLastGood(read, watched.manifest)
   watched.manifest = manifest
   const dags = manifest.dags.map(({ dag }): ScheduledDag => ({ dag, hash: dagHash(dag) }))
-  await scheduler.replace(dags, () => storeManifest(manifest, local.store, systemClock.now()))
+  await scheduled.files(dags, () => storeManifest(manifest, local.store, systemClock.now()))
   const names = dags.map(({ dag }) => dag.name).join(', ')
   const count = `${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}`
   say(`${first ? 'read' : 'read again'}: ${count}${names === '' ? '' : ` (${names})`}`)
   for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
-  await scheduler.look()
 }
 
 /** A DAG that had an error since the last time keeps its last good version as long as its file is there. */

@@ -1,15 +1,14 @@
 import { type Explanation, explainRun, explainTask } from '../../core/run/explain.ts'
-import { type RunState, isTerminal, taskByKey } from '../../core/run/state.ts'
-import type { ExplainContext, Use } from '../../core/run/waits.ts'
+import { type RunState, taskByKey } from '../../core/run/state.ts'
+import { explanationData } from '../../core/run/run-data.ts'
+import { explainContext } from '../../engine/explain-context.ts'
 import { loadRun } from '../../engine/load.ts'
-import type { Store, StoredRun } from '../../ports/store.ts'
+import { engineProbe } from '../../host/this-engine.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { runInFront } from '../line.ts'
-import { findRun, isDriven, openLocal } from '../local.ts'
+import { findRun, openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
-import { moment } from '../show/run-data.ts'
 import { type Paint, duration, mark, painter, printable } from '../show/text.ts'
 import { taskNamed } from './get.ts'
 
@@ -26,7 +25,7 @@ export async function explain(
     const state = await loadRun(local.store, run.id)
     if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
     const now = systemClock.now()
-    const context = await contextOf(local.store, run, state)
+    const context = await explainContext(local.store, engineProbe, run, state)
     const about = key === undefined ? null : taskNamed(state, key)
     const main =
       about === null ? explainRun(state, now, context) : explainTask(state, about.key, now, context)
@@ -55,41 +54,6 @@ export async function explain(
     return EXIT.succeeded
   } finally {
     await local.close()
-  }
-}
-
-/**
- * What the run alone does not know. Sizes of pools and engines are known to the engines only; a slot that a ready
- * task waits for is full, so its limit is what is in use.
- */
-async function contextOf(store: Store, run: StoredRun, state: RunState): Promise<ExplainContext> {
-  const pools = [...(await store.poolUse())].map(([name, used]) => [name, { used, limit: used }] as const)
-  const driven = await isDriven(store, run)
-  const front = state.phase === 'queued' ? await runInFront(store, run) : null
-  return {
-    pools: new Map<string, Use>(pools.filter(([, { used }]) => used > 0)),
-    engine: driven && !isTerminal(state.phase) ? await engineUse(store, run.owner) : null,
-    driven,
-    queuedBehind: front === null ? null : `run ${front.name}`,
-  }
-}
-
-async function engineUse(store: Store, owner: string | null): Promise<Use | null> {
-  let used = 0
-  for (const { id } of await store.unsettled(owner)) {
-    const live = await store.tasks({ run: id, states: ['starting', 'running'], limit: 5_000 })
-    used += live.items.filter(({ attempts }) => attempts > 0).length
-  }
-  return used === 0 ? null : { used, limit: used }
-}
-
-function explanationData(explanation: Explanation): Readonly<Record<string, unknown>> {
-  const { code, sentence, next, deadline } = explanation
-  return {
-    code,
-    sentence,
-    next,
-    deadline: deadline === null ? null : { at: moment(deadline.at), what: deadline.what },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { StoredDag } from '../../ports/store.ts'
-import { dagDocument } from '../dag-document.ts'
+import { dagDocument } from '../../spec/dag-document.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { findRun, openLocal } from '../local.ts'
 import { printData } from '../show/print.ts'

@@ -16,7 +16,7 @@ import {
 import { openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
 import { isDataFormat, printData, printLines } from '../show/print.ts'
-import { moment, runData } from '../show/run-data.ts'
+import { moment, runData } from '../../core/run/run-data.ts'
 import type { Column } from '../show/table.ts'
 import { type Paint, ago, duration, mark, painter, phaseText, printable } from '../show/text.ts'
 import { sinceMoment } from '../since.ts'

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { dagHash } from '../engine/dag-hash.ts'
-import { loadDocuments } from '../spec/load.ts'
+import { loadDocuments } from './load.ts'
 import { dagDocument } from './dag-document.ts'
-import { yamlText } from './show/print.ts'
+import { yamlText } from './yaml-text.ts'
 
 const files = ['examples/*.yaml', 'test/accepted/*.yaml'].flatMap(pattern => globSync(pattern)).toSorted()
 

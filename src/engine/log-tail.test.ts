@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { offsetOfLast } from './log-reader.ts'
+import { offsetOfLast } from './log-tail.ts'
 
 const lastLines = async (text: string, lines: number): Promise<string> => {
   const bytes = Buffer.from(text)

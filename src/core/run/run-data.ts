@@ -1,17 +1,14 @@
-import type { ParameterValue } from '../../core/dag/dag.ts'
-import type { AttemptState, RunState, TaskState } from '../../core/run/state.ts'
-import { taskAt } from '../../core/run/state.ts'
-import type { StoredRun } from '../../ports/store.ts'
+import type { ParameterValue } from '../dag/dag.ts'
+import type { Explanation } from './explain.ts'
+import type { RunRow } from './rows.ts'
+import type { AttemptState, RunState, TaskState } from './state.ts'
+import { taskAt } from './state.ts'
 
 /**
- * Runs, tasks and attempts as programs read them from `-o json`: moments as RFC 3339 texts, lengths in milliseconds,
- * every member always there. Members are added, never renamed.
+ * Runs, tasks and attempts as programs read them, from `-o json` and from the API: moments as RFC 3339 texts, lengths
+ * in milliseconds, every member always there. Members are added, never renamed.
  */
-export function runData(
-  run: StoredRun,
-  interrupted: boolean,
-  now: number,
-): Readonly<Record<string, unknown>> {
+export function runData(run: RunRow, interrupted: boolean, now: number) {
   return {
     id: run.id,
     name: run.name,
@@ -39,7 +36,7 @@ export function taskData(
   state: RunState,
   task: TaskState,
   logPath: (task: string, attempt: number) => string | null,
-): Readonly<Record<string, unknown>> {
+) {
   const names = (indexes: readonly number[]): readonly string[] =>
     indexes.map(index => taskAt(state, index).key)
   return {
@@ -60,7 +57,7 @@ export function taskData(
   }
 }
 
-function attemptData(attempt: AttemptState, logPath: string | null): Readonly<Record<string, unknown>> {
+function attemptData(attempt: AttemptState, logPath: string | null) {
   const { outcome } = attempt
   return {
     attempt: attempt.number,
@@ -78,21 +75,26 @@ function attemptData(attempt: AttemptState, logPath: string | null): Readonly<Re
   }
 }
 
+export function explanationData({ code, sentence, next, deadline }: Explanation) {
+  const then = deadline === null ? null : { at: moment(deadline.at), what: deadline.what }
+  return { code, sentence, next, deadline: then }
+}
+
 /** Secrets stay references: their values are not known here. */
-export function parameterData(
-  parameters: readonly ParameterValue[],
-): readonly Readonly<Record<string, unknown>>[] {
+export function parameterData(parameters: readonly ParameterValue[]) {
   return parameters.map(({ name, value }) =>
     value.kind === 'value' ? { name, value: value.value } : { name, fromSecret: value.secret },
   )
 }
 
-function triggerData(trigger: StoredRun['trigger']): Readonly<Record<string, unknown>> {
+function triggerData(trigger: RunRow['trigger']) {
   return trigger.kind === 'schedule'
     ? { ...trigger, scheduledTime: moment(trigger.scheduledTime) }
     : { ...trigger }
 }
 
+export function moment(at: number): string
+export function moment(at: number | null): string | null
 export function moment(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString()
 }

@@ -1,0 +1,77 @@
+import type { Dag } from '../core/dag/dag.ts'
+import type { Engine } from '../engine/engine.ts'
+import { EngineControl } from '../engine/control.ts'
+import type { ScheduledDags } from '../engine/scheduled-dags.ts'
+import { systemClock, systemIdentity } from '../host/clock.ts'
+import { engineProbe } from '../host/this-engine.ts'
+import { VERSION } from '../host/version.ts'
+import { ROUTES } from '../server/routes.ts'
+import { type Server, openServer } from '../server/server.ts'
+import { CommandError } from './exit.ts'
+import type { Local } from './local.ts'
+import { localAuthenticator, tokenOf } from './local-authenticator.ts'
+import { runName } from './run-name.ts'
+
+export const PORT_DEFAULT = 8080
+/** Ports after the usual one that are tried when nobody named one. */
+const PORTS_MORE = 19
+
+export interface DevServerOptions {
+  readonly local: Local
+  readonly engine: Engine
+  readonly dags: ScheduledDags
+  readonly folder: string
+  readonly user: string
+  /** Null: the usual one, or the next that is free. */
+  readonly port: number | null
+  readonly notesOf: (dag: Dag) => readonly string[]
+  readonly say: (text: string) => void
+}
+
+/** The API over a standing engine, for the user of this machine only. */
+export async function serveDev(options: DevServerOptions): Promise<Server> {
+  const { local, engine, dags, folder, say } = options
+  const authenticator = localAuthenticator(tokenOf(local.stateDir), options.user)
+  const control = new EngineControl(engine, {
+    changes: dags,
+    workdir: folder,
+    nameOf: runName,
+    notesOf: options.notesOf,
+  })
+  const parts = {
+    store: local.store,
+    logs: local.logs,
+    control,
+    authenticator,
+    probe: engineProbe,
+    clock: systemClock,
+    identity: systemIdentity,
+    version: VERSION,
+    trouble: (id: string, error: unknown) =>
+      say(`warning: a request failed (${id}): ${error instanceof Error ? error.message : String(error)}`),
+  }
+  const server = await onFreePort(options.port, port => openServer(parts, ROUTES, port))
+  authenticator.port = server.port
+  say(`API on ${server.url}; sign a browser in, once: ${server.url}${authenticator.newLink()}`)
+  return server
+}
+
+/** @throws {CommandError} `PORT_IN_USE` */
+async function onFreePort(wanted: number | null, open: (port: number) => Promise<Server>): Promise<Server> {
+  const usual = Array.from({ length: PORTS_MORE + 1 }, (_, index) => PORT_DEFAULT + index)
+  for (const port of wanted === null ? usual : [wanted]) {
+    try {
+      return await open(port)
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || !TAKEN.has(error.code)) throw error
+    }
+  }
+  if (wanted === null) return await open(0)
+  throw new CommandError(
+    'PORT_IN_USE',
+    `port ${wanted} cannot be used: another program has it, or only the system may`,
+    'give another with --port, or --no-server',
+  )
+}
+
+const TAKEN: ReadonlySet<unknown> = new Set(['EADDRINUSE', 'EACCES'])

@@ -1,0 +1,39 @@
+import type { Authenticator } from '../ports/authenticator.ts'
+import type { Clock, Identity } from '../ports/clock.ts'
+import type { Control } from '../ports/control.ts'
+import type { LogArchive } from '../ports/logs.ts'
+import type { EngineProbe } from '../ports/notices.ts'
+import type { Store } from '../ports/store.ts'
+import type { Live } from './live.ts'
+import type { Turns } from './turns.ts'
+
+/** What a server is made of; whoever constructs it decides what is real. */
+export interface ServerOptions {
+  readonly store: Store
+  readonly logs: LogArchive
+  readonly control: Control
+  readonly authenticator: Authenticator
+  readonly probe: EngineProbe
+  readonly clock: Clock
+  readonly identity: Identity
+  readonly version: string
+  /** Text for Prometheus, where somebody counts. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> }
+  /** Told of every bug, with the correlation id that the client was given. */
+  readonly trouble: (correlationId: string, error: unknown) => void
+  /** Bounds in place of the usual ones, for tests. */
+  readonly limits?: Partial<Limits>
+  /** Checks each answer against what its route declares. For tests. */
+  readonly checkAnswers?: boolean
+}
+
+export type Limits = { readonly [Name in keyof typeof import('./limits.ts').SERVER_LIMITS]: number }
+
+/** The same, and what the routes share. */
+export interface ServerParts extends Omit<ServerOptions, 'limits'> {
+  readonly limits: Limits
+  readonly live: Live
+  /** Whole logs of runs are replayed a few at a time. */
+  readonly replays: Turns
+  readonly followers: { count: number }
+}

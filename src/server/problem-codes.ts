@@ -1,0 +1,26 @@
+/**
+ * Codes of what goes wrong between a client and the server, each with its HTTP status and what it means; beside those
+ * of documents, requests and the store, which are the same everywhere. Stable like these.
+ */
+export const API_CODES = {
+  INVALID_REQUEST: [400, 'a parameter, header or field of the request does not fit'],
+  MALFORMED_BODY: [400, 'the body is not JSON, or not UTF-8'],
+  UNAUTHENTICATED: [401, 'the request says not, or not rightly, who asks'],
+  FORBIDDEN: [403, 'who asks may look, but not do this'],
+  WRONG_ORIGIN: [403, 'another site asks, in the name of somebody who is signed in here'],
+  NOT_FOUND: [404, 'there is nothing of that address'],
+  METHOD_NOT_ALLOWED: [405, 'the address is there, but not with that method'],
+  NOT_ACCEPTABLE: [406, 'the client takes none of the forms that the answer has'],
+  REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+  BODY_TOO_LARGE: [413, 'the body is larger than is taken'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'the body is of a form that is not taken here'],
+  WRONG_HOST: [421, 'the request is for another host than this one'],
+  INVALID_DOCUMENT: [422, 'a document has errors; they are listed with their places'],
+  PRECONDITION_REQUIRED: [428, 'a change of what is there has to say what it was made from'],
+  TOO_MANY_STREAMS: [429, 'as many streams are open as there may be'],
+  HEADERS_TOO_LARGE: [431, 'the headers are larger than is taken'],
+  INTERNAL: [500, 'the server has a bug; its own log knows more, under the correlation id'],
+  NOT_READY: [503, 'the server is starting, closing, or cannot reach its database'],
+} as const satisfies Readonly<Record<string, readonly [status: number, meaning: string]>>
+
+export type ApiCode = keyof typeof API_CODES

@@ -1,0 +1,83 @@
+import type { Readable } from 'node:stream'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type * as z from 'zod'
+import type { Access, Authorized } from './access.ts'
+import type { ServerParts } from './parts.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/**
+ * A route as data: the server, the OpenAPI document, the typed client and the tests are made of these. What the
+ * handler gets is checked, and the object that it is about is authorized.
+ */
+export interface Route<Params = unknown, Query = unknown, Body = unknown, Found = unknown> {
+  /** Name of the operation: `listRuns`. */
+  readonly id: string
+  readonly method: Method
+  /** Parts in braces are `params`: `/api/v1/runs/{run}`. */
+  readonly path: `/${string}`
+  /** One line, for the reference. */
+  readonly summary: string
+  readonly access: Access<Params, Body, Found>
+  /** Of a POST that only asks. */
+  readonly changesNothing?: true
+  readonly params?: z.ZodType<Params>
+  readonly query?: z.ZodType<Query>
+  readonly body?: BodyForm<Body>
+  /** Request headers that mean something here. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** By status. Problems are answers of every route and not named. */
+  readonly responses: Readonly<Record<number, ResponseForm>>
+  readonly handle: (call: Call<Params, Query, Body, Found>) => Promise<Answer>
+}
+
+/** JSON that is checked, or the text of documents, whose problems have places. */
+export type BodyForm<Body> =
+  | { readonly kind: 'json'; readonly schema: z.ZodType<Body>; readonly optional?: true }
+  | { readonly kind: 'document' }
+
+export interface ResponseForm {
+  readonly description: string
+  /** Of a JSON answer. */
+  readonly schema?: z.ZodType
+  /** Of any other answer. */
+  readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Call<Params, Query, Body, Found> extends Authorized<Found> {
+  readonly params: Params
+  readonly query: Query
+  readonly body: Body
+  /** One header; several of a name count as none. */
+  readonly header: (name: string) => string | null
+  readonly parts: ServerParts
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON. */
+  readonly body?: unknown
+  readonly text?: string
+  readonly stream?: Readable
+  /** Takes the connection over; nothing else is answered. */
+  readonly take?: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+/** A route whose own types are nobody's business any more. */
+export type AnyRoute = Route
+
+/** Keeps what a handler gets in step with what the route declares. */
+export function route<Params = unknown, Query = unknown, Body = unknown, Found = unknown>(
+  declared: Route<Params, Query, Body, Found>,
+): AnyRoute {
+  // Nothing but the server calls the handler, with what these very schemas gave.
+  return declared as unknown as AnyRoute
+}
+
+export const ok = (body: unknown, headers?: Readonly<Record<string, string>>): Answer => ({
+  status: 200,
+  body,
+  ...(headers === undefined ? {} : { headers }),
+})

@@ -1,0 +1,38 @@
+import { openApiOf } from './openapi.ts'
+import { type AnyRoute, route } from './route.ts'
+import { DAG_ROUTES } from './routes/dags.ts'
+import { LIVE_ROUTES } from './routes/live.ts'
+import { LOG_ROUTES } from './routes/logs.ts'
+import { RUN_ACTIONS } from './routes/run-actions.ts'
+import { RUN_ROUTES } from './routes/runs.ts'
+import { SCHEDULE_ROUTES } from './routes/schedules.ts'
+import { SYSTEM_ROUTES } from './routes/system.ts'
+
+/** Made with the first question: it is the same for as long as the program runs. */
+let document: object | null = null
+
+const openapi = route({
+  id: 'getOpenApi',
+  method: 'GET',
+  path: '/api/v1/openapi.json',
+  summary: 'This document',
+  access: { kind: 'public' },
+  responses: { 200: { description: 'OpenAPI 3.1.', type: 'application/json' } },
+  async handle() {
+    document ??= openApiOf(ROUTES)
+    const headers = { 'content-type': 'application/json; charset=utf-8' }
+    return { status: 200, headers, text: JSON.stringify(document) }
+  },
+})
+
+/** Everything that the server answers. */
+export const ROUTES: readonly AnyRoute[] = [
+  ...DAG_ROUTES,
+  ...RUN_ROUTES,
+  ...RUN_ACTIONS,
+  ...LOG_ROUTES,
+  ...SCHEDULE_ROUTES,
+  ...LIVE_ROUTES,
+  ...SYSTEM_ROUTES,
+  openapi,
+]
