@@ -33,6 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'host',
     'operator',
     'server',
+    'client',
   ],
 }
 /** Libraries that are pure and may be used in `core`, each in one file only (ADR 0002). */

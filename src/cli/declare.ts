@@ -3,7 +3,8 @@ import { type Environment, environment, type GlobalOptions } from './settings.ts
 
 /** What every command gets from the global options. */
 export function environmentOf(command: Command): Environment {
-  return environment(command.optsWithGlobals<GlobalOptions>())
+  const { output: format } = command.opts<{ readonly output?: string }>()
+  return environment(command.optsWithGlobals<GlobalOptions>(), format)
 }
 
 /**

@@ -3,6 +3,7 @@ import { type RunState, isTerminal } from '../core/run/state.ts'
 import type { Engine } from '../engine/engine.ts'
 import { loadRun } from '../engine/load.ts'
 import type { EngineSettings } from '../engine/parts.ts'
+import type { LogArchive } from '../ports/logs.ts'
 import type { ValueSource } from '../ports/secrets.ts'
 import { StoreError } from '../ports/store.ts'
 import { systemClock } from '../host/clock.ts'
@@ -11,6 +12,7 @@ import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import type { Local } from './local.ts'
 import { openEngine } from './local-engine.ts'
+import type { Records } from './records.ts'
 import { rootFailure } from './root-failure.ts'
 import type { Environment } from './settings.ts'
 import { printLines } from './show/print.ts'
@@ -81,7 +83,7 @@ export async function driveRun(
     else if (now !== null) show.events(now, [])
     const state = await over.promise
     show.end(state)
-    await showEnd(state, local, options)
+    await showEnd(state, { load: id => loadRun(local.store, id), logs: local.logs }, options)
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
@@ -95,12 +97,12 @@ export async function driveRun(
 /** What a person reads when a run is over; nothing where a program reads. */
 export async function showEnd(
   state: RunState,
-  { store, logs }: Pick<Local, 'store' | 'logs'>,
+  { load, logs }: { readonly load: Records['load']; readonly logs: Pick<LogArchive, 'read' | 'size'> },
   options: Pick<DriveOptions, 'format' | 'environment' | 'secrets'>,
 ): Promise<void> {
   if (options.format !== 'tree' && options.format !== 'lines') return
   const paint = painter(options.environment.color)
-  const root = state.phase === 'succeeded' ? null : await rootFailure(store, state)
+  const root = state.phase === 'succeeded' ? null : await rootFailure(load, state)
   printLines(await summaryLines(state, root, logs, paint, masker(options.secrets)))
 }
 

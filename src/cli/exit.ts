@@ -2,6 +2,7 @@ import type { ProblemCode } from '../core/problem-codes.ts'
 import type { RunPhase } from '../core/run/rows.ts'
 import type { ReasonCode } from '../core/run/reasons.ts'
 import type { StoreErrorCode } from '../ports/store.ts'
+import type { ApiCode } from '../server/problem-codes.ts'
 import type { CommandCode } from './command-codes.ts'
 
 /**
@@ -25,7 +26,7 @@ export function exitCodeOf(run: { readonly phase: RunPhase; readonly reason: Rea
 
 /** A command that cannot go on: what is wrong and what to do, for a person. */
 export class CommandError extends Error {
-  readonly code: CommandCode | StoreErrorCode | ProblemCode
+  readonly code: CommandCode | StoreErrorCode | ProblemCode | ApiCode
   readonly fix: string
   readonly exitCode: number
   constructor(code: CommandError['code'], message: string, fix: string, exitCode: number = EXIT.usage) {

@@ -18,11 +18,6 @@ export async function adoptableRuns(store: Store): Promise<readonly StoredRun[]>
   )
 }
 
-/** Ids of interrupted runs, for lists that mark them. */
-export async function interruptedIds(store: Store): Promise<ReadonlySet<string>> {
-  return new Set((await interruptedRuns(store, engineProbe)).map(({ id }) => id))
-}
-
 /** One line a run, so that what a crash left open is not forgotten. */
 export async function interruptedNotes(store: Store): Promise<readonly string[]> {
   const runs = (await interruptedRuns(store, engineProbe)).filter(({ parentRun }) => parentRun === null)

@@ -1,6 +1,6 @@
 import type { AttemptRef } from '../ports/executor.ts'
 import { offsetOfLast } from '../engine/log-tail.ts'
-import type { LogArchive } from '../ports/logs.ts'
+import type { LogSource } from './records.ts'
 import type { LogSink } from './show/log-text.ts'
 
 const CHUNK_BYTES = 256 * 1024
@@ -8,11 +8,11 @@ const CHUNK_BYTES = 256 * 1024
 /** Reads one attempt's log from a place on, a bounded piece at a time. */
 export class LogReader {
   readonly ref: AttemptRef
-  readonly #logs: LogArchive
+  readonly #logs: LogSource
   readonly #sink: LogSink
   #offset = 0
 
-  constructor(ref: AttemptRef, logs: LogArchive, sink: LogSink) {
+  constructor(ref: AttemptRef, logs: LogSource, sink: LogSink) {
     this.ref = ref
     this.#logs = logs
     this.#sink = sink
@@ -26,7 +26,17 @@ export class LogReader {
 
   /** Writes what is there beyond the last time, at most one piece and never beyond `until`; says whether it did. */
   async step(until = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const bytes = await this.#logs.read(this.ref, this.#offset, Math.min(CHUNK_BYTES, until - this.#offset))
+    return await this.#take(
+      await this.#logs.read(this.ref, this.#offset, Math.min(CHUNK_BYTES, until - this.#offset)),
+    )
+  }
+
+  /** The same of a log that is still being written; what is there already may come with a later call. */
+  async grow(): Promise<boolean> {
+    return await this.#take(await this.#logs.grown(this.ref, this.#offset, CHUNK_BYTES))
+  }
+
+  async #take(bytes: Uint8Array): Promise<boolean> {
     if (bytes.length === 0) return false
     this.#offset += bytes.length
     await write(this.#sink.take(bytes))

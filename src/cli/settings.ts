@@ -1,6 +1,7 @@
 import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { EnginePlaces } from '../executors/container/find.ts'
+import { type ServerTarget, chosenServer } from './remote/target.ts'
 
 /** What the environment says to the command line; the only place that reads it. */
 export interface Environment {
@@ -10,6 +11,8 @@ export interface Environment {
    * secret.
    */
   readonly database: string | null
+  /** The server that commands are about; null for the state of this machine. Looked up when it is asked for. */
+  readonly server: ServerTarget | null
   readonly color: boolean
   /** Standard output is a terminal. */
   readonly terminal: boolean
@@ -31,15 +34,21 @@ export interface Environment {
 export interface GlobalOptions {
   readonly state?: string | undefined
   readonly database?: string | undefined
+  readonly server?: string | undefined
+  readonly caFile?: string | undefined
   readonly color?: boolean
 }
 
-export function environment(options: GlobalOptions): Environment {
+/** @param output  What `-o` says: where a program reads, nothing is said beside what it asked for. */
+export function environment(options: GlobalOptions, output?: string): Environment {
   const { env, stdout } = process
   const tty = stdout.isTTY === true && env['TERM'] !== 'dumb'
   return {
     stateDir: resolve(options.state ?? env['KONTROLER_STATE'] ?? '.kontroler'),
     database: (options.database ?? env['KONTROLER_DATABASE']) || null,
+    get server() {
+      return chosenServer(options, output)
+    },
     color: options.color !== false && tty && (env['NO_COLOR'] ?? '') === '',
     terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',

@@ -12,8 +12,10 @@ export const LOOK_MS = 50
 /** A run without a living engine is given this long to find one, as `resume` and `dev` take over in two steps. */
 const GONE_MS = 2_000
 
-/** A run that other processes drive, read from the store as it goes. */
-export interface WatchedRun {
+/** A run that other processes drive, as it goes. */
+export interface WatchedRun extends AsyncDisposable {
+  /** What had happened when it was opened. */
+  readonly before: readonly RunEvent[]
   /** Changed in place by `news`. */
   readonly state: RunState
   /** What was appended since the last call, applied to `state`; cheap when there is nothing. */
@@ -22,14 +24,18 @@ export interface WatchedRun {
   checkDriven(): Promise<void>
 }
 
+/** Reads it from the store of this machine. */
 export async function watchRun(store: Store, run: string): Promise<WatchedRun> {
   let mark = await store.changeMark()
   const state = await loadRun(store, run)
   if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${run}`, 'see kontroler list')
   let drivenAt = systemClock.now()
   let lookedAt = 0
+  const before = await store.events(run, 0, state.version)
   return {
     state,
+    before,
+    [Symbol.asyncDispose]: async () => undefined,
     async news() {
       // The mark is read first: what is committed in between is seen now and looked for once more.
       const now = await store.changeMark()
@@ -59,3 +65,8 @@ export async function watchRun(store: Store, run: string): Promise<WatchedRun> {
 }
 
 export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Where what is shown does not have it. */
+export const sayBeside = (text: string): void => {
+  process.stderr.write(`${text}\n`)
+}

@@ -57,7 +57,7 @@ export function openClient(options: ClientOptions): Client {
     stream: (id, input, signal) => send(id, input, signal),
     follow: (wanted = {}) =>
       follow(wanted, (after, signal) => {
-        const { signal: _, after: __, ...query } = wanted
+        const { signal: _, after: __, trouble: ___, ...query } = wanted
         const headers = after === null ? {} : { 'last-event-id': String(after) }
         return send('followEvents', { query, headers }, signal)
       }),

@@ -7,6 +7,8 @@ export interface FollowOptions extends Omit<Query, 'after'> {
   /** Number of the last change that is known; what came since comes first. */
   readonly after?: number
   readonly signal?: AbortSignal
+  /** Hears why a connection broke before another one is tried. */
+  readonly trouble?: (error: unknown) => void
 }
 
 /** What the stream says. After a `reset` whatever was read before may be stale: read it again. */
@@ -46,6 +48,7 @@ export async function* follow(
       } catch (error) {
         // No is an answer; a connection that broke is none.
         if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) throw error
+        if (!signal.aborted) options.trouble?.(error)
       }
       if (signal.aborted) return
       await pause(waitMs, signal)

@@ -1,12 +1,9 @@
-import { type Explanation, explainRun, explainTask } from '../../core/run/explain.ts'
+import type { Explanation } from '../../core/run/explain.ts'
 import { type RunState, taskByKey } from '../../core/run/state.ts'
 import { explanationData } from '../../core/run/run-data.ts'
-import { explainContext } from '../../engine/explain-context.ts'
-import { loadRun } from '../../engine/load.ts'
-import { engineProbe } from '../../host/this-engine.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { findRun, openLocal } from '../local.ts'
+import { openRecords } from '../records.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { type Paint, duration, mark, painter, printable } from '../show/text.ts'
@@ -19,46 +16,37 @@ export async function explain(
   key: string | undefined,
   options: { readonly output?: DataFormat },
 ): Promise<number> {
-  const local = await openLocal(environment, false)
-  try {
-    const run = await findRun(local.store, text)
-    const state = await loadRun(local.store, run.id)
-    if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
-    const now = systemClock.now()
-    const context = await explainContext(local.store, engineProbe, run, state)
-    const about = key === undefined ? null : taskNamed(state, key)
-    const main =
-      about === null ? explainRun(state, now, context) : explainTask(state, about.key, now, context)
-    const roots = main.root.map(
-      ({ task }) => [task, explainTask(state, task, now, context)] as readonly [string, Explanation],
-    )
-    if (isDataFormat(options.output)) {
-      printData(options.output, {
-        run: run.id,
-        name: run.name,
-        task: about?.key ?? null,
-        state: about?.state ?? state.phase,
-        ...explanationData(main),
-        root: roots.map(([task, explanation]) => ({ task, ...explanationData(explanation) })),
-      })
-      return EXIT.succeeded
-    }
-    const paint = painter(environment.color)
-    const shape = mark(about?.state ?? state.phase, paint)
-    const lines = explanationLines(main, shape, { state, paint, now, indent: '' })
-    for (const [task, explanation] of roots) {
-      const taskShape = mark(taskByKey(state, task).state, paint)
-      lines.push('', ...explanationLines(explanation, taskShape, { state, paint, now, indent: '  ' }))
-    }
-    printLines(lines)
+  await using records = await openRecords(environment)
+  const run = await records.find(text)
+  const state = await records.load(run.id)
+  if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+  const now = systemClock.now()
+  const about = key === undefined ? null : taskNamed(state, key)
+  const { main, roots } = await records.explain(run, state, about, now)
+  if (isDataFormat(options.output)) {
+    printData(options.output, {
+      run: run.id,
+      name: run.name,
+      task: about?.key ?? null,
+      state: about?.state ?? state.phase,
+      ...explanationData(main),
+      root: roots.map(([task, explanation]) => ({ task, ...explanationData(explanation) })),
+    })
     return EXIT.succeeded
-  } finally {
-    await local.close()
   }
+  const paint = painter(environment.color)
+  const shape = mark(about?.state ?? state.phase, paint)
+  const lines = explanationLines(main, shape, { state, paint, now, indent: '' })
+  for (const [task, explanation] of roots) {
+    const taskShape = mark(taskByKey(state, task).state, paint)
+    lines.push('', ...explanationLines(explanation, taskShape, { state, paint, now, indent: '  ' }))
+  }
+  printLines(lines)
+  return EXIT.succeeded
 }
 
 function explanationLines(
-  { sentence, next, deadline }: Explanation,
+  { sentence, next, deadline }: Omit<Explanation, 'root'>,
   shape: string,
   show: { readonly state: RunState; readonly paint: Paint; readonly now: number; readonly indent: string },
 ): string[] {

@@ -1,7 +1,6 @@
-import type { StoredDag } from '../../ports/store.ts'
 import { dagDocument } from '../../spec/dag-document.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { findRun, openLocal } from '../local.ts'
+import { openRecords } from '../records.ts'
 import { printData } from '../show/print.ts'
 import type { Environment } from '../settings.ts'
 import { wholeNumber } from '../values.ts'
@@ -18,22 +17,15 @@ export async function exportDag(
   text: string,
   options: ExportOptions,
 ): Promise<number> {
-  const local = await openLocal(environment, false)
-  try {
-    const { namespace, revision } = options
-    const number = revision === undefined ? undefined : wholeNumber('--revision', revision)
-    let stored: StoredDag | null = await local.store.dag(namespace, text, number)
-    if (stored === null && number === undefined) {
-      const run = await findRun(local.store, text)
-      stored = await local.store.dagByHash(run.dagHash)
-    }
-    if (stored === null) {
-      const message = `there is no DAG ${text}${number === undefined ? '' : ` of version ${number}`}`
-      throw new CommandError('UNKNOWN_DAG', message, 'see kontroler list dags')
-    }
-    printData(options.output ?? 'yaml', dagDocument(stored.dag))
-    return EXIT.succeeded
-  } finally {
-    await local.close()
+  await using records = await openRecords(environment)
+  const { namespace, revision } = options
+  const number = revision === undefined ? undefined : wholeNumber('--revision', revision)
+  let found = await records.dag(namespace, text, number)
+  if (found === null && number === undefined) found = await records.dagOf(await records.find(text))
+  if (found === null) {
+    const message = `there is no DAG ${text}${number === undefined ? '' : ` of version ${number}`}`
+    throw new CommandError('UNKNOWN_DAG', message, 'see kontroler list dags')
   }
+  printData(options.output ?? 'yaml', dagDocument(found.dag))
+  return EXIT.succeeded
 }

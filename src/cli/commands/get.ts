@@ -1,15 +1,13 @@
 import { nearest } from '../../core/nearest.ts'
 import { type RunState, type TaskState, taskByKey } from '../../core/run/state.ts'
-import { loadRun } from '../../engine/load.ts'
-import type { StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { type Local, findRun, isDriven, openLocal } from '../local.ts'
+import { type Records, type RunRecord, openRecords } from '../records.ts'
 import type { Environment } from '../settings.ts'
 import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { parameterData, runData, taskData } from '../../core/run/run-data.ts'
 import { runHeader } from '../show/run-header.ts'
-import { logPathOf, taskLines, taskTable } from '../show/task.ts'
+import { taskLines, taskTable } from '../show/task.ts'
 import { painter } from '../show/text.ts'
 import { treeLines } from '../show/tree.ts'
 
@@ -20,42 +18,38 @@ export async function get(
   key: string | undefined,
   options: { readonly output?: DataFormat | 'wide' },
 ): Promise<number> {
-  const local = await openLocal(environment, false)
-  try {
-    const run = await findRun(local.store, text)
-    const state = await loadRun(local.store, run.id)
-    if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
-    if (key === undefined) await showRun(environment, local, run, state, options.output)
-    else showTask(environment, local, state, taskNamed(state, key), options.output)
-    return EXIT.succeeded
-  } finally {
-    await local.close()
-  }
+  await using records = await openRecords(environment)
+  const run = await records.find(text)
+  const state = await records.load(run.id)
+  if (state === null) throw new CommandError('UNKNOWN_RUN', `there is no run ${text}`, 'see kontroler list')
+  if (key === undefined) await showRun(environment, records, run, state, options.output)
+  else showTask(environment, records, state, taskNamed(state, key), options.output)
+  return EXIT.succeeded
 }
 
 async function showRun(
   environment: Environment,
-  local: Local,
-  run: StoredRun,
+  records: Records,
+  run: RunRecord,
   state: RunState,
   output: DataFormat | 'wide' | undefined,
 ): Promise<void> {
   const now = systemClock.now()
-  const isInterrupted = run.endedAt === null && !(await isDriven(local.store, run))
-  const dag = await local.store.dagByHash(run.dagHash)
+  const { interrupted: isInterrupted } = run
+  const dag = await records.dagOf(run)
   if (isDataFormat(output)) {
     return printData(output, {
       ...runData(run, isInterrupted, now),
       dagVersion: dag?.version ?? null,
       parameters: parameterData(state.created.parameters),
       tasks: state.tasks.map(task =>
-        taskData(state, task, (_key, attempt) => logPathOf(local.stateDir, state, task, attempt)),
+        taskData(state, task, (_key, attempt) => records.logPath(state, task, attempt)),
       ),
     })
   }
   const paint = painter(environment.color)
-  const continues = run.continues === null ? null : await local.store.run(run.continues)
-  const parent = run.parentRun === null ? null : await local.store.run(run.parentRun)
+  const continues = run.continues === null ? null : await records.run(run.continues)
+  const parent = run.parentRun === null ? null : await records.run(run.parentRun)
   const related = { dag, continues, parent }
   printLines(runHeader(run, state, related, { paint, now, isInterrupted }))
   const columns = environment.terminal ? environment.columns : Number.POSITIVE_INFINITY
@@ -65,19 +59,18 @@ async function showRun(
 
 function showTask(
   environment: Environment,
-  local: Local,
+  records: Records,
   state: RunState,
   task: TaskState,
   output: DataFormat | 'wide' | undefined,
 ): void {
-  const { stateDir } = local
   if (isDataFormat(output)) {
-    const data = taskData(state, task, (_key, attempt) => logPathOf(stateDir, state, task, attempt))
+    const data = taskData(state, task, (_key, attempt) => records.logPath(state, task, attempt))
     return printData(output, { run: state.created.run, ...data })
   }
   const paint = painter(environment.color)
   const width = environment.terminal ? environment.columns : Number.POSITIVE_INFINITY
-  printLines(taskLines(state, task, { paint, width, now: systemClock.now(), stateDir }))
+  printLines(taskLines(state, task, { paint, width, now: systemClock.now(), logPath: records.logPath }))
 }
 
 /** @throws {CommandError} The run has no such task. */

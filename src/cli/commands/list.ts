@@ -1,9 +1,8 @@
 import type { RunPhase } from '../../core/run/rows.ts'
 import { inWords } from '../../core/schedule/words.ts'
-import type { RunQuery, Store, StoredDag, StoredRun } from '../../ports/store.ts'
+import type { RunQuery } from '../../ports/store.ts'
 import { systemClock } from '../../host/clock.ts'
 import { EXIT } from '../exit.ts'
-import { interruptedIds } from '../interrupted.ts'
 import {
   limitOf,
   type ListOptions,
@@ -13,7 +12,7 @@ import {
   type RunLine,
   sayMore,
 } from '../listing.ts'
-import { openLocal } from '../local.ts'
+import { type DagLine, type Records, type RunRecord, openRecords } from '../records.ts'
 import type { Environment } from '../settings.ts'
 import { isDataFormat, printData, printLines } from '../show/print.ts'
 import { moment, runData } from '../../core/run/run-data.ts'
@@ -29,7 +28,7 @@ export interface LocalListOptions extends ListOptions {
 
 const PAGE = 200
 
-/** `kontroler list [runs|dags]`: what has run, newest first; or the DAGs that the state directory knows. */
+/** `kontroler list [runs|dags]`: what has run, newest first; or the DAGs that are known. */
 export async function list(
   environment: Environment,
   what: 'runs' | 'dags',
@@ -41,14 +40,10 @@ export async function list(
     const { phase, label, since, children } = options
     refuseWithDags({ phase, label, since, children })
   }
-  const local = await openLocal(environment, false)
-  try {
-    if (what === 'dags') await listDags(environment, local.store, options)
-    else await listRuns(environment, local.store, query, most, options)
-    return EXIT.succeeded
-  } finally {
-    await local.close()
-  }
+  await using records = await openRecords(environment)
+  if (what === 'dags') await listDags(environment, records, options)
+  else await listRuns(environment, records, query, most, options)
+  return EXIT.succeeded
 }
 
 function queryOf(options: LocalListOptions, now: number): RunQuery {
@@ -64,43 +59,43 @@ function queryOf(options: LocalListOptions, now: number): RunQuery {
 
 async function listRuns(
   environment: Environment,
-  store: Store,
+  records: Records,
   query: RunQuery,
   limit: number,
   options: LocalListOptions,
 ): Promise<void> {
-  const interrupted = await interruptedIds(store)
   const now = systemClock.now()
-  const items: StoredRun[] = []
+  const items: RunRecord[] = []
   let after: string | null = null
   do {
     const size = Math.min(PAGE, limit - items.length)
-    const page = await store.runs({ ...query, limit: size, ...(after === null ? {} : { after }) })
+    const page = await records.runs({ ...query, limit: size, ...(after === null ? {} : { after }) })
     items.push(...page.items)
     after = page.next
   } while (after !== null && items.length < limit)
   const { output } = options
   if (isDataFormat(output)) {
-    const runs = items.map(run => runData(run, interrupted.has(run.id), now))
+    const runs = items.map(run => runData(run, run.interrupted, now))
     return printData(output, { runs, more: after !== null })
   }
   if (output === 'name') return printLines(items.map(({ name }) => name))
-  if (items.length === 0) return printLines([await nothing(store)])
-  const lines = items.map(run => lineOf(run, interrupted.has(run.id), now))
+  if (items.length === 0) return printLines([await nothing(records)])
+  const lines = items.map(run => lineOf(run, now))
   const table = { paint: painter(environment.color), now, wide: output === 'wide', namespaces: false }
   printTable(environment, runColumns(table), lines, output)
   if (after !== null) sayMore(environment)
 }
 
-async function nothing(store: Store): Promise<string> {
-  const any = (await store.runs({ limit: 1 })).items.length > 0
+async function nothing(records: Records): Promise<string> {
+  const any = (await records.runs({ limit: 1 })).items.length > 0
   return any
     ? 'no run is like that; see them all with: kontroler list'
     : 'nothing has run yet; start with: kontroler run FILE'
 }
 
-function lineOf(run: StoredRun, interrupted: boolean, now: number): RunLine {
-  const { name, namespace, dag, phase, tasksDone, tasksTotal, createdAt, startedAt, endedAt } = run
+function lineOf(run: RunRecord, now: number): RunLine {
+  const { interrupted, name, namespace, dag, phase, tasksDone, tasksTotal, createdAt, startedAt, endedAt } =
+    run
   // Of an interrupted run nobody knows how long it has really run.
   const isKnown = startedAt !== null && (!interrupted || endedAt !== null)
   return {
@@ -119,25 +114,26 @@ function lineOf(run: StoredRun, interrupted: boolean, now: number): RunLine {
 }
 
 interface DagRow {
-  readonly stored: StoredDag
-  readonly last: StoredRun | null
-  readonly interrupted: boolean
+  readonly dag: DagLine
+  readonly last: RunRecord | null
 }
 
-async function listDags(environment: Environment, store: Store, options: LocalListOptions): Promise<void> {
-  const interrupted = await interruptedIds(store)
+async function listDags(
+  environment: Environment,
+  records: Records,
+  options: LocalListOptions,
+): Promise<void> {
   const rows: DagRow[] = []
-  for (const stored of await store.dags()) {
-    const { namespace, name } = stored.dag
+  for (const dag of await records.dags()) {
+    const { namespace, name } = dag
     if (options.namespace !== undefined && options.namespace !== namespace) continue
     if (options.dag !== undefined && options.dag !== name) continue
-    const last = (await store.runs({ namespace, dag: name, limit: 1 })).items[0] ?? null
-    rows.push({ stored, last, interrupted: last !== null && interrupted.has(last.id) })
+    rows.push({ dag, last: (await records.runs({ namespace, dag: name, limit: 1 })).items[0] ?? null })
   }
   const now = systemClock.now()
   const { output } = options
   if (isDataFormat(output)) return printData(output, { dags: rows.map(row => dagData(row, now)) })
-  if (output === 'name') return printLines(rows.map(({ stored }) => stored.dag.name))
+  if (output === 'name') return printLines(rows.map(({ dag }) => dag.name))
   if (rows.length === 0) {
     return printLines(['no DAG is known yet; kontroler run FILE or kontroler dev DIR makes it known'])
   }
@@ -147,54 +143,51 @@ async function listDags(environment: Environment, store: Store, options: LocalLi
 
 function dagColumns(paint: Paint, now: number, wide: boolean): readonly Column<DagRow>[] {
   const more: readonly Column<DagRow>[] = [
-    { title: 'NAMESPACE', cell: ({ stored }) => stored.dag.namespace },
-    { title: 'CRON', cell: ({ stored }) => stored.dag.schedules.join('; ') || '-' },
-    { title: 'SOURCE', cell: ({ stored }) => printable(stored.source ?? '-') },
+    { title: 'NAMESPACE', cell: ({ dag }) => dag.namespace },
+    { title: 'CRON', cell: ({ dag }) => dag.schedules.join('; ') || '-' },
+    { title: 'SOURCE', cell: ({ dag }) => printable(dag.source ?? '-') },
   ]
   return [
-    { title: 'DAG', cell: ({ stored }) => stored.dag.name, style: text => paint('bold', text) },
-    { title: 'VERSION', cell: ({ stored }) => String(stored.version), align: 'right' },
-    {
-      title: 'TASKS',
-      cell: ({ stored }) => String(stored.dag.tasks.length + stored.dag.finally.length),
-      align: 'right',
-    },
-    { title: 'SCHEDULE', cell: ({ stored }) => scheduleOf(stored) },
+    { title: 'DAG', cell: ({ dag }) => dag.name, style: text => paint('bold', text) },
+    { title: 'VERSION', cell: ({ dag }) => String(dag.version), align: 'right' },
+    { title: 'TASKS', cell: ({ dag }) => String(dag.tasks), align: 'right' },
+    { title: 'SCHEDULE', cell: ({ dag }) => scheduleOf(dag) },
     ...(wide ? more : []),
     {
       title: 'LAST RUN',
-      cell: ({ last, interrupted }) => lastText(last, interrupted, now),
-      style: (text, { last, interrupted }) =>
-        last === null ? paint('dim', text) : phaseText(interrupted ? 'interrupted' : last.phase, text, paint),
+      cell: ({ last }) => lastText(last, now),
+      style: (text, { last }) => (last === null ? paint('dim', text) : phaseText(phaseOf(last), text, paint)),
     },
   ]
 }
 
-function scheduleOf({ dag }: StoredDag): string {
-  if (dag.schedules.length === 0) return '-'
-  const words = dag.schedules.map(text => inWords(text, dag.timeZone)).join('; ')
-  return dag.suspended ? `suspended (${words})` : words
+function scheduleOf({ schedules, timeZone, suspended }: DagLine): string {
+  if (schedules.length === 0) return '-'
+  const words = schedules.map(text => inWords(text, timeZone)).join('; ')
+  return suspended ? `suspended (${words})` : words
 }
 
-function lastText(last: StoredRun | null, interrupted: boolean, now: number): string {
+const phaseOf = ({ interrupted, phase }: RunRecord): RunPhase | 'interrupted' =>
+  interrupted ? 'interrupted' : phase
+
+function lastText(last: RunRecord | null, now: number): string {
   if (last === null) return 'never'
-  const phase = interrupted ? 'interrupted' : last.phase
-  return `${mark(last.phase, painter(false))} ${phase} ${ago(now - last.createdAt)} (${last.name})`
+  return `${mark(last.phase, painter(false))} ${phaseOf(last)} ${ago(now - last.createdAt)} (${last.name})`
 }
 
-function dagData({ stored, last, interrupted }: DagRow, now: number): Readonly<Record<string, unknown>> {
-  const { dag, version, hash, source, createdAt } = stored
+function dagData({ dag, last }: DagRow, now: number): Readonly<Record<string, unknown>> {
+  const { name, namespace, version, hash, source, createdAt, schedules, timeZone, suspended, tasks } = dag
   return {
-    name: dag.name,
-    namespace: dag.namespace,
+    name,
+    namespace,
     version,
     hash,
     source,
     createdAt: moment(createdAt),
-    schedules: dag.schedules,
-    timeZone: dag.timeZone,
-    suspended: dag.suspended,
-    tasks: dag.tasks.length + dag.finally.length,
-    lastRun: last === null ? null : runData(last, interrupted, now),
+    schedules,
+    timeZone,
+    suspended,
+    tasks,
+    lastRun: last === null ? null : runData(last, last.interrupted, now),
   }
 }

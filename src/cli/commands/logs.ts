@@ -2,15 +2,14 @@ import type { Task } from '../../core/dag/dag.ts'
 import { nearest } from '../../core/nearest.ts'
 import { childRunOf } from '../../core/run/child.ts'
 import { type RunState, type TaskState, isSettled, isTerminal } from '../../core/run/state.ts'
-import type { LogArchive } from '../../ports/logs.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { findRun, openLocal } from '../local.ts'
 import { LogReader } from '../log-reader.ts'
+import { type LogSource, openRecords } from '../records.ts'
 import type { Environment } from '../settings.ts'
 import { type LogSink, prefixOf, prefixSink, rawSink, terminalSink } from '../show/log-text.ts'
 import { type Paint, painter } from '../show/text.ts'
 import { type LogsOptions, type WantedLogs, wantedLogs } from '../wanted-logs.ts'
-import { LOOK_MS, type WatchedRun, pause, watchRun } from '../watched.ts'
+import { LOOK_MS, type WatchedRun, pause, sayBeside } from '../watched.ts'
 
 /** `kontroler logs RUN`: what tasks wrote; of one task byte for byte, of several each line behind its name. */
 export async function logs(
@@ -20,36 +19,32 @@ export async function logs(
   options: LogsOptions,
 ): Promise<number> {
   const wanted = wantedLogs(task, options)
-  const local = await openLocal(environment, false)
-  try {
-    const run = await findRun(local.store, text)
-    const watched = await watchRun(local.store, run.id)
-    checkTask(watched.state, wanted.task)
-    const selection = new Selection(watched.state, wanted, local.logs, environment)
-    if (options.follow === true) await follow(watched, selection, wanted)
-    else await showNow(selection)
-    if (selection.shown === 0) nothingShown(watched.state, wanted)
-    else if (watched.state.phase === 'failed' && wanted.task === null && !wanted.failed) {
-      process.stderr.write(`note: only of the tasks that failed: kontroler logs ${run.name} --failed\n`)
-    }
-    return EXIT.succeeded
-  } finally {
-    await local.close()
+  await using records = await openRecords(environment)
+  const run = await records.find(text)
+  await using watched = await records.watch(run.id, sayBeside)
+  checkTask(watched.state, wanted.task)
+  const selection = new Selection(watched.state, wanted, records.logs, environment)
+  if (options.follow === true) await follow(watched, selection, wanted)
+  else await showNow(selection)
+  if (selection.shown === 0) nothingShown(watched.state, wanted)
+  else if (watched.state.phase === 'failed' && wanted.task === null && !wanted.failed) {
+    process.stderr.write(`note: only of the tasks that failed: kontroler logs ${run.name} --failed\n`)
   }
+  return EXIT.succeeded
 }
 
 /** Which logs are to be shown, as the run goes; each is handed out once. */
 class Selection {
   readonly #state: RunState
   readonly #wanted: WantedLogs
-  readonly #logs: LogArchive
+  readonly #logs: LogSource
   readonly #sinkOf: (task: TaskState, attempt: number) => LogSink
   /** By task key, the first attempt that is shown: the newest when we came, unless all are wanted. */
   readonly #from = new Map<string, number>()
   #looked = false
   shown = 0
 
-  constructor(state: RunState, wanted: WantedLogs, logs: LogArchive, environment: Environment) {
+  constructor(state: RunState, wanted: WantedLogs, logs: LogSource, environment: Environment) {
     this.#state = state
     this.#wanted = wanted
     this.#logs = logs
@@ -154,7 +149,7 @@ async function follow(watched: WatchedRun, selection: Selection, wanted: WantedL
     let moved = false
     for (const reader of open) {
       const ended = selection.hasEnded(reader)
-      if (await reader.step()) moved = true
+      if (await (ended ? reader.step() : reader.grow())) moved = true
       else if (ended) {
         await reader.end()
         open.delete(reader)

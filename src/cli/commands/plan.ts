@@ -5,13 +5,14 @@ import type { RunCreated } from '../../core/run/events.ts'
 import { planOf } from '../../core/run/plan.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
-import type { StoredDag } from '../../ports/store.ts'
 import { choose, chosenParameters } from '../choice.ts'
 import { systemClock } from '../../host/clock.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
 import { chooseExecutor } from '../executor.ts'
 import { EXIT } from '../exit.ts'
-import { isThere, type Local, openLocal } from '../local.ts'
+import { isThere, openLocal } from '../local.ts'
+import { localRecords } from '../local-records.ts'
+import { type DagRecord, type Records, openRecords } from '../records.ts'
 import { ignoredNotes, printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { changeText } from '../show/changes.ts'
@@ -29,62 +30,70 @@ export interface PlanOptions {
   readonly output?: DataFormat
 }
 
-/** `kontroler plan FILE…`: what `run` would do with the same words, without doing any of it. */
+/** `kontroler plan FILE…`: what `run` (or `apply`, of a server) would do, without doing any of it. */
 export async function plan(
   environment: Environment,
   files: readonly string[],
   options: PlanOptions,
 ): Promise<number> {
-  const local = isThere(environment) ? await openLocal(environment, false) : null
-  try {
-    const manifest = await readManifest(files, local?.store ?? null, {
-      recursive: options.recursive === true,
-    })
-    const format = options.output === 'json' ? 'json' : 'text'
-    if (printProblems(manifest.problems, format, environment, manifest.inputs)) return EXIT.usage
-    const { dag, parameters } = choose(manifest, options.dag)
-    const created = createRun(
-      {
-        run: 'plan',
-        name: 'plan',
-        dag,
-        dagHash: dagHash(dag),
-        parameters: chosenParameters(parameters, options.parameter ?? []),
-        labels: {},
-        trigger: { kind: 'manual', key: 'plan', by: environment.user },
-        workdir: resolve('.'),
-      },
-      systemClock.now(),
-    )
-    if (!created.ok) {
-      printProblems(created.problems, format, environment)
-      return EXIT.usage
-    }
-    const version = await versionOf(local, dag)
-    const executor = await chooseExecutor(environment, 'auto')
-    const notes = [
-      ...(executor.note === null ? [] : [executor.note]),
-      ...ignoredNotes(dag, work => executor.ignores(work)),
-    ]
-    if (isDataFormat(options.output)) printData(options.output, planData(dag, created.value, version, notes))
-    else printLines(planLines(dag, created.value, version, notes, painter(environment.color)))
-    return EXIT.succeeded
-  } finally {
-    await local?.close()
+  const isServer = environment.server !== null
+  const local = !isServer && isThere(environment) ? await openLocal(environment, false) : null
+  await using records = isServer
+    ? await openRecords(environment)
+    : local === null
+      ? null
+      : localRecords(local)
+  const manifest = await readManifest(files, local?.store ?? null, {
+    recursive: options.recursive === true,
+  })
+  const format = options.output === 'json' ? 'json' : 'text'
+  if (printProblems(manifest.problems, format, environment, manifest.inputs)) return EXIT.usage
+  const { dag, parameters } = choose(manifest, options.dag)
+  const created = createRun(
+    {
+      run: 'plan',
+      name: 'plan',
+      dag,
+      dagHash: dagHash(dag),
+      parameters: chosenParameters(parameters, options.parameter ?? []),
+      labels: {},
+      trigger: { kind: 'manual', key: 'plan', by: environment.user },
+      workdir: resolve('.'),
+    },
+    systemClock.now(),
+  )
+  if (!created.ok) {
+    printProblems(created.problems, format, environment)
+    return EXIT.usage
   }
+  const version = await versionOf(records, dag)
+  // What a server would not do with it, the server says when the DAG is applied.
+  const notes = isServer ? [] : await notesOf(environment, dag)
+  if (isDataFormat(options.output)) printData(options.output, planData(dag, created.value, version, notes))
+  else printLines(planLines(dag, created.value, version, notes, painter(environment.color)))
+  return EXIT.succeeded
 }
 
-/** What the state directory knows of the DAG, and how this file differs. */
+async function notesOf(environment: Environment, dag: Dag): Promise<readonly string[]> {
+  const executor = await chooseExecutor(environment, 'auto')
+  return [
+    ...(executor.note === null ? [] : [executor.note]),
+    ...ignoredNotes(dag, work => executor.ignores(work)),
+  ]
+}
+
+/** What is known of the DAG, and how this file differs. */
 interface VersionNews {
-  readonly known: StoredDag | null
+  readonly known: DagRecord | null
   /** It has been stored before, as the current version or an older one. */
-  readonly same: StoredDag | null
+  readonly same: DagRecord | null
   readonly changes: readonly DagChange[]
 }
 
-async function versionOf(local: Local | null, dag: Dag): Promise<VersionNews> {
-  const known = (await local?.store.dag(dag.namespace, dag.name)) ?? null
-  const same = (await local?.store.dagByHash(dagHash(dag))) ?? null
+async function versionOf(records: Records | null, dag: Dag): Promise<VersionNews> {
+  const { namespace, name } = dag
+  const known = (await records?.dag(namespace, name)) ?? null
+  const same = (await records?.dagOf({ namespace, dag: name, dagHash: dagHash(dag) })) ?? null
   return { known, same, changes: known === null ? [] : dagChanges(known.dag, dag) }
 }
 

@@ -3,7 +3,7 @@ import { preview } from '../../core/schedule/preview.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
-import { openLocal } from '../local.ts'
+import { openRecords } from '../records.ts'
 import { printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { painter } from '../show/text.ts'
@@ -77,19 +77,21 @@ async function dagsNamed(environment: Environment, names: readonly string[]): Pr
   const dags = manifest.dags.map(({ dag }) => dag)
   const others = names.filter(name => !files.includes(name))
   if (others.length === 0) return dags
-  const local = await openLocal(environment, false)
-  try {
-    for (const name of others) {
-      const [namespace, plain] = name.includes('/') ? name.split('/', 2) : ['default', name]
-      const stored = await local.store.dag(namespace ?? 'default', plain ?? name)
-      if (stored === null)
-        throw new CommandError('UNKNOWN_DAG', `there is no file and no DAG ${name}`, 'name a file')
-      dags.push(stored.dag)
-    }
-    return dags
-  } finally {
-    await local.close()
+  await using records = await openRecords(environment)
+  for (const name of others) {
+    const { namespace, plain } = dagNamed(name)
+    const found = await records.dag(namespace, plain)
+    if (found === null)
+      throw new CommandError('UNKNOWN_DAG', `there is no file and no DAG ${name}`, 'name a file')
+    dags.push(found.dag)
   }
+  return dags
+}
+
+/** `NAME`, or `NAMESPACE/NAME`. */
+function dagNamed(text: string): { readonly namespace: string; readonly plain: string } {
+  const [namespace = '', plain] = text.split('/', 2)
+  return plain === undefined ? { namespace: 'default', plain: text } : { namespace, plain }
 }
 
 /** Wall time in a zone with its offset, as `Sun 2026-03-29 03:00 +02:00`. */

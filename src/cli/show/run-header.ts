@@ -1,18 +1,18 @@
 import type { ParameterValue } from '../../core/dag/dag.ts'
 import type { RunState } from '../../core/run/state.ts'
-import type { StoredDag, StoredRun } from '../../ports/store.ts'
+import type { RunRow } from '../../core/run/rows.ts'
 import { type Paint, ago, dateTime, duration, mark, phaseText, printable } from './text.ts'
 
 /** What belongs to a run but lies elsewhere. */
 export interface RelatedToRun {
-  readonly dag: StoredDag | null
-  readonly continues: StoredRun | null
-  readonly parent: StoredRun | null
+  readonly dag: { readonly version: number } | null
+  readonly continues: RunRow | null
+  readonly parent: RunRow | null
 }
 
 /** How a run stands, in a line, its root failure below, and then the facts around it. */
 export function runHeader(
-  run: StoredRun,
+  run: RunRow,
   state: RunState,
   related: RelatedToRun,
   options: { readonly paint: Paint; readonly now: number; readonly isInterrupted: boolean },
@@ -36,7 +36,7 @@ export function runHeader(
 }
 
 function factsOf(
-  run: StoredRun,
+  run: RunRow,
   state: RunState,
   { dag, continues, parent }: RelatedToRun,
   now: number,
@@ -70,7 +70,7 @@ export function parameterText({ name, value }: ParameterValue): string {
     : `${name} from Secret ${value.secret.name}, key ${value.secret.key}`
 }
 
-function triggerText(trigger: StoredRun['trigger']): string {
+function triggerText(trigger: RunRow['trigger']): string {
   switch (trigger.kind) {
     case 'manual':
       return `by hand, by ${printable(trigger.by)}`

@@ -11,7 +11,7 @@ const TAIL_BYTES = 16_384
 export async function summaryLines(
   state: RunState,
   root: RootFailure | null,
-  logs: LogArchive,
+  logs: Pick<LogArchive, 'read' | 'size'>,
   paint: Paint,
   mask: (text: string) => string,
 ): Promise<readonly string[]> {
@@ -49,7 +49,7 @@ function countsOf(state: RunState): string {
 
 async function lastWords(
   { state, task }: RootFailure,
-  logs: LogArchive,
+  logs: Pick<LogArchive, 'read' | 'size'>,
   paint: Paint,
   mask: (text: string) => string,
 ): Promise<readonly string[]> {
@@ -67,7 +67,10 @@ async function lastWords(
 }
 
 /** The end of a log as text, without its last line break; null when there is no log. */
-async function tail(logs: LogArchive, ref: Parameters<LogArchive['size']>[0]): Promise<string | null> {
+async function tail(
+  logs: Pick<LogArchive, 'read' | 'size'>,
+  ref: Parameters<LogArchive['size']>[0],
+): Promise<string | null> {
   const size = await logs.size(ref)
   if (size === null) return null
   const from = Math.max(0, size - TAIL_BYTES)

@@ -18,6 +18,9 @@ import {
 } from './text.ts'
 import { detailOf } from './tree.ts'
 
+/** Where the output of an attempt is read; null for what writes none. */
+export type LogPath = (state: RunState, task: TaskState, attempt: number) => string | null
+
 /** Where the output of an attempt lies; null for what writes none. */
 export function logPathOf(
   stateDir: string,
@@ -33,7 +36,7 @@ export function logPathOf(
 export function taskLines(
   state: RunState,
   task: TaskState,
-  options: { readonly paint: Paint; readonly width: number; readonly now: number; readonly stateDir: string },
+  options: { readonly paint: Paint; readonly width: number; readonly now: number; readonly logPath: LogPath },
 ): readonly string[] {
   const { paint, now } = options
   const head = `${mark(task.state, paint)} ${paint('bold', task.key)}  ${phaseText(task.state, task.state, paint)}`
@@ -89,7 +92,7 @@ type Attempt = TaskState['attempts'][number]
 function attemptLines(
   state: RunState,
   task: TaskState,
-  options: { readonly paint: Paint; readonly now: number; readonly stateDir: string },
+  options: { readonly paint: Paint; readonly now: number; readonly logPath: LogPath },
 ): readonly string[] {
   const { paint, now } = options
   const columns: readonly Column<Attempt>[] = [
@@ -103,7 +106,7 @@ function attemptLines(
     { title: 'STARTED', cell: ({ startedAt }) => dateTime(startedAt) },
     { title: 'TOOK', cell: attempt => duration(tookMs(attempt, now)), align: 'right' },
     { title: 'HANDLE', cell: ({ handle }) => handleText(handle) },
-    { title: 'LOG', cell: ({ number }) => logPathOf(options.stateDir, state, task, number) ?? '-' },
+    { title: 'LOG', cell: ({ number }) => options.logPath(state, task, number) ?? '-' },
   ]
   const rows = tableLines(columns, task.attempts, { paint, width: Number.POSITIVE_INFINITY })
   const messages = task.attempts.flatMap(({ number, outcome }) =>

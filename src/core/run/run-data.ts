@@ -75,7 +75,7 @@ function attemptData(attempt: AttemptState, logPath: string | null) {
   }
 }
 
-export function explanationData({ code, sentence, next, deadline }: Explanation) {
+export function explanationData({ code, sentence, next, deadline }: Omit<Explanation, 'root'>) {
   const then = deadline === null ? null : { at: moment(deadline.at), what: deadline.what }
   return { code, sentence, next, deadline: then }
 }
