@@ -4,7 +4,12 @@ import { type Environment, environment, type GlobalOptions } from './settings.ts
 /** What every command gets from the global options. */
 export function environmentOf(command: Command): Environment {
   const { output: format } = command.opts<{ readonly output?: string }>()
-  return environment(command.optsWithGlobals<GlobalOptions>(), format)
+  return environment(globalOptions(command), format)
+}
+
+/** Those of the whole program: `--no-server` of `dev` is another thing than `--server`. */
+export function globalOptions(command: Command): GlobalOptions {
+  return command.parent === null ? command.opts<GlobalOptions>() : globalOptions(command.parent)
 }
 
 /**
@@ -36,3 +41,19 @@ export const manyOf =
 
 export const output = (...formats: string[]): Option =>
   new Option('-o, --output <format>', 'output format').choices(formats)
+
+/** Options of commands that start a run elsewhere: of a cluster, or of a server. */
+export function starting(command: Command, what: 'DagRun' | 'run'): Command {
+  return command
+    .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
+    .option(
+      '--from-secret <name=secret/key>',
+      'parameter whose value is in a Secret of the namespace (key "secret" when left out); may be repeated',
+      many,
+    )
+    .option('--name <name>', `name of the ${what}`)
+    .option('-l, --label <name=value>', `label of the ${what}; may be repeated`, many)
+    .option('-w, --watch', 'show the run to its end, and end as it does')
+    .option('--wait', 'wait for its end without showing it, and end as it does')
+    .addOption(output('tree', 'lines', 'json', 'name', 'none'))
+}

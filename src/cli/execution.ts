@@ -12,7 +12,8 @@ export interface ExecutionOptions {
   readonly secret?: readonly string[]
   readonly maxParallel?: string
   readonly pool?: readonly string[]
-  readonly grace: string
+  /** Default 10 s. */
+  readonly grace?: string
   readonly executor?: string
   readonly output?: FollowFormat
 }
@@ -23,13 +24,10 @@ export function executionOptions(
   options: ExecutionOptions,
   environment: Environment,
 ): { readonly settings: EngineSettings; readonly format: FollowFormat; readonly kind: ExecutorKind } {
-  const stopGraceMs = parseDuration(options.grace)
+  const { grace = '10s' } = options
+  const stopGraceMs = parseDuration(grace)
   if (stopGraceMs === null) {
-    throw new CommandError(
-      'BAD_OPTION',
-      `--grace ${options.grace} is no duration`,
-      'write it as 500ms, 10s or 1m30s',
-    )
+    throw new CommandError('BAD_OPTION', `--grace ${grace} is no duration`, 'write it as 500ms, 10s or 1m30s')
   }
   const pools = new Map(
     [...assignments('--pool', options.pool ?? [])].map(([name, size]) => [name, count('--pool', size)]),

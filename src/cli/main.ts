@@ -1,11 +1,12 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { StoreError } from '../ports/store.ts'
 import { asksForCluster, GLOBAL_VALUES, isPluginProgram } from './cluster/asked.ts'
-import { acts, many, output } from './declare.ts'
+import { acts, globalOptions, many, output } from './declare.ts'
 import { CommandError, EXIT } from './exit.ts'
 import { EXAMPLES } from './examples.ts'
 import { programName } from './program-name.ts'
 import { READ_COMMANDS } from './reading.ts'
+import { SERVER_COMMANDS } from './remote/declare.ts'
 import { VERSION } from '../host/version.ts'
 
 /** This command drives runs: they come first, whether or not anybody still reads of them. */
@@ -21,8 +22,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     // Words under completion may be anything, so they are not parsed.
     if (argv[0] === '__complete') return await complete(argv.slice(1))
-    const program = asksForCluster(argv) ? await clusterProgram(argv) : buildProgram(withoutGlobals(argv))
-    await program.parseAsync(argv, { from: 'user' })
+    if (asksForCluster(argv))
+      return void (await (await clusterProgram(argv)).parseAsync(argv, { from: 'user' }))
+    const words = withCommandFirst(argv)
+    await buildProgram(withoutGlobals(words)).parseAsync(words, { from: 'user' })
   } catch (error) {
     process.exitCode = await report(error, argv)
   }
@@ -44,6 +47,18 @@ async function complete(words: readonly string[]): Promise<void> {
   if (!asksForCluster(words)) return await completing.complete(buildProgram(), words)
   const { clusterNames } = await import('./cluster/complete.ts')
   return await completing.complete(await clusterProgram(words), words, clusterNames(words))
+}
+
+/** `-n NAMESPACE` in front of a command is that of the command, as with a cluster. */
+function withCommandFirst(argv: readonly string[]): readonly string[] {
+  const [command = ''] = withoutGlobals(argv)
+  const at = argv.indexOf(command)
+  const front = argv.slice(0, Math.max(at, 0))
+  const place = front.findIndex(word => /^(?:-n|--namespace)/.test(word))
+  if (command === '' || place < 0) return argv
+  const size = ['-n', '--namespace'].includes(front[place] ?? '') ? 2 : 1
+  const moved = front.splice(place, size)
+  return [...front, command, ...moved, ...argv.slice(at + 1)]
 }
 
 /** The words from the command on. */
@@ -123,6 +138,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => void>> = {
   approve,
   retry,
   fork,
+  ...SERVER_COMMANDS,
   completion,
 }
 
@@ -141,6 +157,11 @@ export function buildProgram(words: readonly string[] = []): Command {
       '--database <url>',
       'PostgreSQL instead of a file in the state directory (default: $KONTROLER_DATABASE)',
     )
+    .option(
+      '--server <url>',
+      'a server instead of the state of this machine, or the name of a context (default: $KONTROLER_SERVER, or the current context)',
+    )
+    .option('--ca-file <file>', 'certificates that the server is trusted by (default: $KONTROLER_CA_FILE)')
     .option('--no-color', 'no colour, as with NO_COLOR or a pipe')
     .showSuggestionAfterError()
     // Errors are told by `report`, like all others.
@@ -156,7 +177,8 @@ export function buildProgram(words: readonly string[] = []): Command {
 }
 
 const ABOUT_CLUSTERS = `With -n NAMESPACE, --context or --kubeconfig, and as kubectl kontroler, commands
-are about the DAGs of a cluster, submit among them: kontroler -n NAMESPACE --help.`
+are about the DAGs of a cluster: kontroler -n NAMESPACE --help.
+With --server, KONTROLER_SERVER or after kontroler login URL, they are about a server.`
 
 /** Every command shows how it is used. */
 function withExamples(command: Command, words: readonly string[], all: typeof EXAMPLES, which: string): void {
@@ -181,7 +203,7 @@ function executing(command: Command): Command {
     )
     .option('--max-parallel <n>', 'most tasks at once')
     .option('--pool <name=n>', 'slots of a pool (default 1); may be repeated', many)
-    .option('--grace <duration>', 'time between TERM and KILL when a task is stopped', '10s')
+    .option('--grace <duration>', 'time between TERM and KILL when a task is stopped (default: 10s)')
     .addOption(
       new Option('--executor <kind>', 'what runs the tasks (default: $KONTROLER_EXECUTOR or auto)').choices([
         'auto',
@@ -193,8 +215,17 @@ function executing(command: Command): Command {
     .addOption(output('tree', 'lines', 'json', 'none'))
 }
 
+/** @throws {CommandError} It is said to be about a server. */
+function onlyHere(command: Command): void {
+  if (globalOptions(command).server === undefined) return
+  const fix =
+    'kontroler apply FILE and kontroler submit DAG do it on a server; leave out --server to do it here'
+  throw new CommandError('NOT_FOR_SERVERS', `${command.name()} works on this machine`, fix)
+}
+
 function run(program: Command): void {
   executing(program.command('run'))
+    .hook('preAction', onlyHere)
     .description('run one DAG to its end')
     .argument('<file...>', 'files or directories with manifests; - for standard input')
     .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
@@ -214,6 +245,7 @@ function resume(program: Command): void {
 
 function dev(program: Command): void {
   executing(program.command('dev'))
+    .hook('preAction', onlyHere)
     .description('a standing engine over a directory: schedules, DagRuns and interrupted runs')
     .argument('[dir]', 'directory with manifests', '.')
     .option('--port <n>', 'port of the API on 127.0.0.1 (default: 8080, or the next free one)')
@@ -227,7 +259,7 @@ function cancel(program: Command): void {
     .description('end runs: their tasks are stopped, the tasks under finally still run')
     .argument('<run...>', 'names or ids of runs')
     .option('--now', 'do not run the tasks under finally either')
-    .option('--grace <duration>', 'time between TERM and KILL', '10s')
+    .option('--grace <duration>', 'time between TERM and KILL (default: 10s)')
     .action(acts(async () => (await import('./commands/change.ts')).cancel))
 }
 
@@ -256,6 +288,7 @@ function retry(program: Command): void {
     .description('a new run that reuses what succeeded and runs the rest again')
     .argument('<run>', 'name or id of a finished run, or @last')
     .option('-p, --parameter <name=value>', 'another value of a parameter; everything runs again', many)
+    .option('--detach', 'with a server: do not follow the new run')
     .action(acts(async () => (await import('./commands/again.ts')).retry))
 }
 
@@ -270,6 +303,7 @@ function fork(program: Command): void {
     )
     .option('-p, --parameter <name=value>', 'another value of a parameter', many)
     .option('--latest', 'use the newest version of the DAG, not that of the old run')
+    .option('--detach', 'with a server: do not follow the new run')
     .action(acts(async () => (await import('./commands/again.ts')).fork))
 }
 

@@ -13,6 +13,8 @@ export interface Environment {
   readonly database: string | null
   /** The server that commands are about; null for the state of this machine. Looked up when it is asked for. */
   readonly server: ServerTarget | null
+  /** Certificates that a server is trusted by; null for those of the system. */
+  readonly caFile: string | null
   readonly color: boolean
   /** Standard output is a terminal. */
   readonly terminal: boolean
@@ -49,6 +51,7 @@ export function environment(options: GlobalOptions, output?: string): Environmen
     get server() {
       return chosenServer(options, output)
     },
+    caFile: (options.caFile ?? env['KONTROLER_CA_FILE']) || null,
     color: options.color !== false && tty && (env['NO_COLOR'] ?? '') === '',
     terminal: stdout.isTTY === true,
     live: tty && (env['CI'] ?? '') === '',

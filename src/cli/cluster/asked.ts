@@ -1,9 +1,12 @@
 import { programName } from '../program-name.ts'
+import { hasServer } from '../remote/target.ts'
 
 /** Options of the whole program that take a value. */
 export const GLOBAL_VALUES: readonly string[] = [
   '--state',
   '--database',
+  '--server',
+  '--ca-file',
   '--context',
   '--kubeconfig',
   '--namespace',
@@ -12,22 +15,36 @@ export const GLOBAL_VALUES: readonly string[] = [
   '--as-group',
 ]
 const CLUSTER = /^(?:--context|--kubeconfig|--namespace|--as|--as-group|-n)(?:=|$)|^-n[^-]/
-const LOCAL = /^--(?:state|database)(?:=|$)/
+/** What nothing but a cluster has. */
+const ONLY_CLUSTER = /^(?:--context|--kubeconfig|--as|--as-group)(?:=|$)/
+const ELSEWHERE = /^--(?:state|database|server)(?:=|$)/
 /** Options whose value may be any text, such as `-n`. */
 const FREE = new Set(['-m', '--message', '-p', '--parameter', '--secret', '-l', '--label', ...GLOBAL_VALUES])
 /** What they read lies on this machine, wherever the rest is; `-n` means something of its own to them. */
-const HERE = new Set(['validate', 'export', 'schedule', 'completion', 'help'])
+const HERE = new Set([
+  ...['validate', 'export', 'schedule', 'completion', 'help'],
+  // And what is for servers, and for nothing else.
+  ...['apply', 'delete', 'login', 'logout', 'context'],
+])
 
 /**
  * Whether a command line is about a cluster: it names one, or the program is kubectl's plugin, or it is `submit`, which
- * is about nothing else. `--state` and `--database` say that it is about this machine.
+ * is about nothing else. `--state` and `--database` say that it is about this machine, `--server` that it is about a
+ * server. Where the environment or a context names a server, `-n` is a namespace of that, and `submit` goes there.
+ *
+ * @param server  Whether it does; asked only where it matters.
  */
-export function asksForCluster(argv: readonly string[], isPlugin = isPluginProgram()): boolean {
+export function asksForCluster(
+  argv: readonly string[],
+  isPlugin = isPluginProgram(),
+  server: () => boolean = hasServer,
+): boolean {
   const words = withoutValues(argv)
-  if (words.some(word => LOCAL.test(word))) return false
+  if (words.some(word => ELSEWHERE.test(word))) return false
   const command = words.find(word => !word.startsWith('-'))
   if (command !== undefined && HERE.has(command)) return false
-  return isPlugin || command === 'submit' || words.some(word => CLUSTER.test(word))
+  if (isPlugin || words.some(word => ONLY_CLUSTER.test(word))) return true
+  return (command === 'submit' || words.some(word => CLUSTER.test(word))) && !server()
 }
 
 export const isPluginProgram = (): boolean => programName() !== 'kontroler'

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander'
-import { many, manyOf, output } from '../declare.ts'
+import { many, manyOf, output, starting } from '../declare.ts'
 import { programName } from '../program-name.ts'
 import { environment } from '../settings.ts'
 import { VERSION } from '../../host/version.ts'
@@ -91,23 +91,8 @@ function elsewhere(program: Command, name: string, fix: string): void {
 
 const RUN = 'name of a DagRun, id of its run, or @last'
 
-function starting(command: Command): Command {
-  return command
-    .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
-    .option(
-      '--from-secret <name=secret/key>',
-      'parameter whose value is in a Secret of the namespace (key "secret" when left out); may be repeated',
-      many,
-    )
-    .option('--name <name>', 'name of the DagRun')
-    .option('-l, --label <name=value>', 'label of the DagRun; may be repeated', many)
-    .option('-w, --watch', 'show the run to its end, and end as it does')
-    .option('--wait', 'wait for its end without showing it, and end as it does')
-    .addOption(output('tree', 'lines', 'json', 'name', 'none'))
-}
-
 function submit(program: Command): void {
-  starting(program.command('submit'))
+  starting(program.command('submit'), 'DagRun')
     .description('start a run of a DAG of the cluster: makes a DagRun')
     .argument('[dag]', 'name of the DAG')
     .option('-f, --file <file>', 'file with a DagRun to start from; - for standard input', many)
@@ -220,14 +205,14 @@ function resume(program: Command): void {
 }
 
 function retry(program: Command): void {
-  starting(program.command('retry'))
+  starting(program.command('retry'), 'DagRun')
     .description('a new DagRun that reuses what succeeded and runs the rest again')
     .argument('<run>', `${RUN}; it has ended`)
     .action(acts(async () => (await import('./submit.ts')).retry))
 }
 
 function fork(program: Command): void {
-  starting(program.command('fork'))
+  starting(program.command('fork'), 'DagRun')
     .description('a new DagRun that starts from a task of a finished one')
     .argument('<run>', `${RUN}; it has ended`)
     .addOption(new Option('--from <task>', 'run this task and all that come after it').makeOptionMandatory())

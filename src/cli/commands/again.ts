@@ -1,8 +1,6 @@
-import type { ParameterValue } from '../../core/dag/dag.ts'
-import type { Again } from '../../core/run/again.ts'
-import type { RunState } from '../../core/run/state.ts'
 import { runAgain } from '../../engine/run-again.ts'
 import { systemClock, systemIdentity } from '../../host/clock.ts'
+import { againNotes, givenParameters } from '../again-notes.ts'
 import { runName } from '../run-name.ts'
 import { driveRun } from '../drive.ts'
 import { chooseExecutor } from '../executor.ts'
@@ -12,12 +10,13 @@ import { findRun, openLocal } from '../local.ts'
 import { printProblems } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
 import { valuesOfRun } from '../source.ts'
-import { assignments } from '../values.ts'
 
 export interface AgainOptions extends ExecutionOptions {
   readonly parameter?: readonly string[]
   readonly from?: readonly string[]
   readonly latest?: boolean
+  /** Of a server: does not follow the new run. */
+  readonly detach?: boolean
 }
 
 /** `kontroler retry RUN`: a new run that reuses what succeeded and runs the rest again. The old run stays as it is. */
@@ -36,6 +35,11 @@ async function again(
   options: AgainOptions,
   from: readonly string[] | null,
 ): Promise<number> {
+  if (environment.server !== null)
+    return await (await import('../remote/start.ts')).again(environment, text, options, from)
+  if (options.detach === true) {
+    throw new CommandError('BAD_OPTION', 'without a server the run is driven here', 'leave out --detach')
+  }
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment, false)
@@ -47,7 +51,7 @@ async function again(
       {
         old: found.id,
         from,
-        parameters: given(options.parameter ?? []),
+        parameters: givenParameters(options.parameter ?? []),
         latest: options.latest === true,
         run: id,
         nameOf: runName,
@@ -66,7 +70,7 @@ async function again(
     const { old, stored, taken, created } = begun.value
     const { values, secrets } = await valuesOfRun(local.store, old, options.secret ?? [])
     const { reused } = taken
-    const notes = notesOf(old, taken, from)
+    const notes = againNotes(old, taken, from)
     return await driveRun(
       { local, values, secrets, environment, notes, executor, ...execution },
       async engine => {
@@ -77,28 +81,4 @@ async function again(
   } finally {
     await local.close()
   }
-}
-
-/** What there is to say about the results that the new run begins with. */
-function notesOf(
-  old: RunState,
-  { because, reused }: Again,
-  from: readonly string[] | null,
-): readonly string[] {
-  switch (because) {
-    case 'workspace':
-      return ['note: the run had a workspace, which is gone; every task runs again']
-    case 'parameters':
-      return ['note: with other parameters every task runs again']
-    case null: {
-      if (from !== null && from.length === 0) return []
-      return [`note: reused of ${old.created.name}: ${reused.length} of ${old.plan.nodes.length} results`]
-    }
-  }
-}
-
-function given(texts: readonly string[]): readonly ParameterValue[] {
-  return [...assignments('-p', texts)].map(
-    ([name, value]): ParameterValue => ({ name, value: { kind: 'value', value } }),
-  )
 }

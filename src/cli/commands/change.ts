@@ -9,11 +9,23 @@ import { forEachNamed } from '../each.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal, type Local } from '../local.ts'
+import { answeredText, endText, onlyWaiting, pausedText, undrivenText } from '../said.ts'
 import type { Environment } from '../settings.ts'
 import { valuesOfRun } from '../source.ts'
 import { assignments } from '../values.ts'
 
 const LOOK_MS = 50
+
+export interface CancelOptions {
+  readonly now?: boolean
+  readonly grace?: string
+}
+
+export interface AnswerOptions {
+  readonly parameter?: readonly string[]
+  readonly reject?: boolean
+  readonly message?: string
+}
 
 /**
  * `kontroler cancel RUN…`: asks each run to end and waits until it has. A run whose engine is gone is driven to its
@@ -22,8 +34,10 @@ const LOOK_MS = 50
 export async function cancel(
   environment: Environment,
   texts: readonly string[],
-  options: { readonly now?: boolean; readonly grace: string },
+  options: CancelOptions,
 ): Promise<number> {
+  if (environment.server !== null)
+    return await (await import('../remote/change.ts')).cancel(environment, texts, options)
   return await withStore(environment, async local => {
     const { tellRefused } = await forEachNamed(texts, async text => {
       const run = await findRun(local.store, text)
@@ -36,9 +50,7 @@ export async function cancel(
         now = await openRun(local.store, run.id)
       }
       const now = await local.store.run(run.id)
-      process.stdout.write(
-        `run ${run.name} ${now?.phase === 'cancelled' ? 'is cancelled' : `has ${now?.phase}`}\n`,
-      )
+      process.stdout.write(endText({ name: run.name, phase: now?.phase }))
     })
     tellRefused()
     return EXIT.succeeded
@@ -47,11 +59,13 @@ export async function cancel(
 
 /** `kontroler pause RUN…`: nothing new starts; what runs goes on. */
 export async function pause(environment: Environment, texts: readonly string[]): Promise<number> {
+  if (environment.server !== null)
+    return await (await import('../remote/change.ts')).pause(environment, texts)
   return await withStore(environment, async local => {
     const { tellRefused } = await forEachNamed(texts, async text => {
       const run = await findRun(local.store, text)
       await ask(local.store, run, { kind: 'pause', by: environment.user })
-      process.stdout.write(`run ${run.name} is paused; go on with: kontroler resume ${run.name}\n`)
+      process.stdout.write(pausedText(run.name))
     })
     tellRefused()
     return EXIT.succeeded
@@ -63,12 +77,14 @@ export async function approve(
   environment: Environment,
   text: string,
   task: string | undefined,
-  options: { readonly parameter?: readonly string[]; readonly reject?: boolean; readonly message?: string },
+  options: AnswerOptions,
 ): Promise<number> {
+  if (environment.server !== null)
+    return await (await import('../remote/change.ts')).approve(environment, text, task, options)
   return await withStore(environment, async local => {
     const run = await findRun(local.store, text)
     const approved = options.reject !== true
-    const chosen = task ?? (await onlyWaiting(local.store, run))
+    const chosen = task ?? onlyWaiting(await loadRun(local.store, run.id), run.name)
     await ask(local.store, run, {
       kind: 'answer',
       by: environment.user,
@@ -77,10 +93,8 @@ export async function approve(
       message: options.message ?? null,
       values: Object.fromEntries(assignments('-p', options.parameter ?? [])),
     })
-    process.stdout.write(`${chosen} of run ${run.name} is ${approved ? 'approved' : 'rejected'}\n`)
-    if (!(await isDriven(local.store, run))) {
-      process.stdout.write(`no engine drives the run; go on with: kontroler resume ${run.name}\n`)
-    }
+    process.stdout.write(answeredText(run.name, chosen, approved))
+    if (!(await isDriven(local.store, run))) process.stdout.write(undrivenText(run.name))
     return EXIT.succeeded
   })
 }
@@ -99,23 +113,6 @@ async function ask(store: Store, run: StoredRun, request: RunRequest): Promise<v
   if (problem !== null) throw new CommandError(problem.code, problem.message, problem.fix, EXIT.failed)
 }
 
-async function onlyWaiting(store: Store, run: StoredRun): Promise<string> {
-  const state = await loadRun(store, run.id)
-  const waiting = (state?.tasks ?? []).filter(({ reason }) => reason === 'WAITING_FOR_APPROVAL')
-  const [only, second] = waiting
-  if (only !== undefined && second === undefined) return only.key
-  if (only === undefined) {
-    throw new CommandError(
-      'NOT_WAITING',
-      `nothing of run ${run.name} waits for approval`,
-      `kontroler get ${run.name}`,
-      1,
-    )
-  }
-  const names = waiting.map(({ key }) => key).join(', ')
-  throw new CommandError('SEVERAL_WAIT', `several tasks wait for approval: ${names}`, 'name one of them')
-}
-
 /** The run as it is now; null when it has settled. */
 async function openRun(store: Store, id: string): Promise<StoredRun | null> {
   const run = await store.run(id)
@@ -126,12 +123,12 @@ async function driveToEnd(
   environment: Environment,
   local: Local,
   run: StoredRun,
-  grace: string,
+  grace: string | undefined,
 ): Promise<void> {
   const state = await loadRun(local.store, run.id)
   if (state === null || isTerminal(state.phase)) return
   const { values, secrets } = await valuesOfRun(local.store, state, [])
-  const { settings, kind } = executionOptions({ grace }, environment)
+  const { settings, kind } = executionOptions(grace === undefined ? {} : { grace }, environment)
   const executor = await chooseExecutor(environment, kind)
   const notes: string[] = []
   try {

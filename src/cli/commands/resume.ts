@@ -10,6 +10,7 @@ import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { runInFront } from '../../engine/explain-context.ts'
 import { findRun, isDriven, openLocal } from '../local.ts'
 import { valuesOfRun } from '../source.ts'
+import { endedText, goesOnText } from '../said.ts'
 import type { Environment } from '../settings.ts'
 
 /** `kontroler resume RUN`: ends a pause; drives the run on when no engine does, and shows it to its end. */
@@ -18,13 +19,15 @@ export async function resume(
   text: string,
   options: ExecutionOptions,
 ): Promise<number> {
+  if (environment.server !== null)
+    return await (await import('../remote/change.ts')).resume(environment, text, options)
   const execution = executionOptions(options, environment)
   const executor = await chooseExecutor(environment, execution.kind)
   const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
     if (isTerminal(run.phase)) {
-      process.stdout.write(`run ${run.name} has ended already: ${run.phase}\n`)
+      process.stdout.write(endedText(run.name, run.phase))
       return exitCodeOf(run)
     }
     const by = environment.user
@@ -33,7 +36,7 @@ export async function resume(
     // The look that finds the owner dead is the one whose owner is taken over from: another may be faster.
     const now = (await local.store.run(run.id)) ?? run
     if (await isDriven(local.store, now)) {
-      process.stdout.write(`run ${run.name} goes on; see it with: kontroler watch ${run.name}\n`)
+      process.stdout.write(goesOnText(run.name))
       return 0
     }
     const state = await loadRun(local.store, run.id)

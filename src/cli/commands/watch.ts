@@ -27,12 +27,14 @@ export async function watchToEnd(
   run: string,
   environment: Environment,
   output: FollowFormat | undefined,
+  notes: readonly string[] = [],
 ): Promise<number> {
   const format = output ?? (environment.live ? 'tree' : 'lines')
   const show = follower(format, environment, () => systemClock.now())
   const leaving = leave()
   try {
     const say = format === 'tree' ? (text: string) => show.say(text) : sayBeside
+    for (const note of notes) show.say(note)
     await using watched = await records.watch(run, say)
     const { state } = watched
     const { name } = state.created

@@ -1,5 +1,6 @@
 import { ApiProblem } from '../../client/problem.ts'
 import { PROBLEM_CODES } from '../../core/problem-codes.ts'
+import type { Problem } from '../../core/problem.ts'
 import { STORE_CODES } from '../../ports/store.ts'
 import { API_CODES } from '../../server/problem-codes.ts'
 import { COMMAND_CODES } from '../command-codes.ts'
@@ -83,6 +84,16 @@ function refused(error: ApiProblem, url: string, exitCode: number): CommandError
   )
 }
 
+/** A refusal with everything that is wrong with what was asked for. */
+export class Refused extends CommandError {
+  readonly problems: readonly Problem[]
+
+  constructor(like: CommandError, problems: readonly Problem[]) {
+    super(like.code, like.message, like.fix, like.exitCode)
+    this.problems = problems
+  }
+}
+
 /** Something else than the server spoke, or the server is no Kontroler. */
 function unknownAnswer(status: number, url: string): CommandError {
   if (status === 407)
@@ -113,3 +124,18 @@ const KNOWN = { ...COMMAND_CODES, ...PROBLEM_CODES, ...STORE_CODES, ...API_CODES
 function isKnown(code: string): code is keyof typeof KNOWN {
   return Object.hasOwn(KNOWN, code)
 }
+
+/** Places are those in the text that was sent. */
+function problemsOf({ problem: { problems } }: ApiProblem): readonly Problem[] {
+  return problems.map(({ code, severity, path, message, fix, at }) => ({
+    code: code as Problem['code'],
+    severity,
+    path,
+    message,
+    fix,
+    ...(at === undefined ? {} : { at: { file: SENT, line: at.line, column: at.column } }),
+  }))
+}
+
+/** Name of a text that was sent, in the places of its problems. */
+export const SENT = 'document'
