@@ -34,6 +34,7 @@ export const EXAMPLES: Readonly<Record<string, readonly (readonly [command: stri
     ['explain @last', 'why the run failed, or what it waits for'],
     ['explain @last deploy', 'the same of one task'],
   ],
+  'schedule history': [['schedule history nightly', 'why a tick of last night started nothing']],
   'schedule preview': [['schedule preview dags/ --days 7', 'what will start in a week']],
   cancel: [['cancel nightly-x7k2p', 'stops its tasks, runs what is under finally']],
   pause: [['pause nightly-x7k2p', 'lets what runs end, starts nothing new']],
@@ -47,6 +48,27 @@ export const EXAMPLES: Readonly<Record<string, readonly (readonly [command: stri
     ['export @last > dag.yaml', 'the DAG as the newest run ran it'],
     ['export nightly --revision 3', 'an older version'],
   ],
+  submit: [
+    ['submit nightly -p REGION=eu --watch', 'starts a run and shows it to its end'],
+    ['submit -f run.yaml --wait', 'the DagRun of a file; ends as it ends'],
+  ],
+  apply: [
+    ['apply -f dags/', 'puts the DAGs of a directory in force'],
+    ['apply nightly.yaml --if-version 3', 'only over the version that was changed'],
+  ],
+  delete: [['delete nightly', 'its schedules end; runs and versions stay']],
+  login: [
+    ['login https://kontroler.example.com', 'asks for a token'],
+    ['login http://127.0.0.1:8080 --token-file .kontroler/api-token', 'the server of kontroler dev'],
+  ],
+  logout: [['logout', 'forgets the token of the current context']],
+  'context list': [['context list', 'the servers that are known here']],
+  'context use': [
+    ['context use production', 'commands are about that server'],
+    ['context use local', 'and about this machine again'],
+  ],
+  'context current': [['context current', 'for a prompt']],
+  'context remove': [['context remove production', 'forgets it']],
   completion: [
     ['completion bash > ~/.local/share/bash-completion/completions/kontroler', 'for bash'],
     ['completion zsh > "${fpath[1]}/_kontroler"', 'for zsh'],

@@ -20,7 +20,7 @@ export const READ_COMMANDS: Readonly<Record<string, (program: Command) => void>>
 function list(program: Command): void {
   program
     .command('list')
-    .description('runs, newest first; or the DAGs that the state directory knows')
+    .description('runs, newest first; or the DAGs that are known')
     .addArgument(new Argument('[what]', 'what to list').choices(['runs', 'dags']).default('runs'))
     .option('--dag <name>', 'only of this DAG')
     .option('-n, --namespace <name>', 'only in this namespace')
@@ -70,7 +70,9 @@ function validate(program: Command): void {
 function plan(program: Command): void {
   program
     .command('plan')
-    .description('what run would do, and how the DAG differs from its last version; nothing is run or kept')
+    .description(
+      'what run (or apply, of a server) would do, and how the DAG differs from its last version; nothing is run or kept',
+    )
     .argument('<file...>', 'files or directories with manifests; - for standard input')
     .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)
     .option('--dag <name>', 'which DAG, when the files hold several')
@@ -116,9 +118,8 @@ function logs(program: Command): void {
 }
 
 function schedule(program: Command): void {
-  program
-    .command('schedule')
-    .description('what schedules will do')
+  const all = program.command('schedule').description('what schedules will do, and what they did not')
+  all
     .command('preview')
     .description('the coming ticks, as the scheduler itself will decide them')
     .argument('<file|dag...>', 'files with DAGs, or names of DAGs in the state directory')
@@ -127,4 +128,11 @@ function schedule(program: Command): void {
     .option('--limit <n>', 'most ticks of each DAG', '100')
     .addOption(output('text', 'json'))
     .action(acts(async () => (await import('./commands/schedule.ts')).schedulePreview))
+  all
+    .command('history')
+    .description('ticks that did not become runs, and why, newest first')
+    .argument('<dag>', 'name of a DAG, or NAMESPACE/NAME')
+    .option('--limit <n>', 'most spans of ticks', '50')
+    .addOption(output('json', 'yaml'))
+    .action(acts(async () => (await import('./commands/schedule.ts')).scheduleHistory))
 }

@@ -118,6 +118,17 @@ export function theDag(permission: Permission): ObjectAccess<DagParams, unknown,
   }
 }
 
+/** A DAG that the path names, also one that was removed: its runs and versions stay. */
+export function theDagEver(permission: Permission): ObjectAccess<DagParams, unknown, StoredDag> {
+  return {
+    ...theDag(permission),
+    async find({ params }, store) {
+      const object = await store.dag(params.namespace, params.name)
+      return object === null ? null : { namespace: params.namespace, object }
+    },
+  }
+}
+
 /** The place of a DAG that the path names, whether or not there is one now. */
 export function dagPlace(permission: Permission): ObjectAccess<DagParams, unknown, StoredDag | null> {
   return {

@@ -1,12 +1,16 @@
 import type { Dag } from '../../core/dag/dag.ts'
 import { preview } from '../../core/schedule/preview.ts'
+import { moment } from '../../core/run/run-data.ts'
+import { SKIP_REASONS } from '../../core/schedule/skip.ts'
 import { inWords } from '../../core/schedule/words.ts'
 import { systemClock } from '../../host/clock.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { openRecords } from '../records.ts'
 import { printProblems, readManifest } from '../manifest.ts'
 import type { Environment } from '../settings.ts'
+import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
 import { painter } from '../show/text.ts'
+import { wholeNumber } from '../values.ts'
 
 export interface PreviewCommandOptions {
   readonly days: string
@@ -26,7 +30,7 @@ export async function schedulePreview(
 ): Promise<number> {
   const days = number('--days', options.days)
   const max = number('--limit', options.limit)
-  const from = options.from === undefined ? systemClock.now() : moment(options.from)
+  const from = options.from === undefined ? systemClock.now() : momentIn(options.from)
   const dags = await dagsNamed(environment, names)
   if (dags === null) return EXIT.usage
   const found = dags
@@ -94,6 +98,54 @@ function dagNamed(text: string): { readonly namespace: string; readonly plain: s
   return plain === undefined ? { namespace: 'default', plain: text } : { namespace, plain }
 }
 
+export interface HistoryOptions {
+  readonly limit: string
+  readonly output?: DataFormat
+}
+
+/** `kontroler schedule history DAG`: ticks that did not become runs, and why. */
+export async function scheduleHistory(
+  environment: Environment,
+  name: string,
+  options: HistoryOptions,
+): Promise<number> {
+  const limit = wholeNumber('--limit', options.limit, 500)
+  await using records = await openRecords(environment)
+  const { namespace, plain } = dagNamed(name)
+  const found = await records.dag(namespace, plain)
+  if (found === null) {
+    throw new CommandError('UNKNOWN_DAG', `there is no DAG ${name}`, 'see kontroler list dags')
+  }
+  const skips = await records.skips(namespace, plain, limit)
+  if (isDataFormat(options.output)) {
+    printData(options.output, {
+      namespace,
+      dag: plain,
+      skips: skips.map(({ from, to, count, reason, at }) => ({
+        from: moment(from),
+        to: moment(to),
+        count,
+        reason,
+        sentence: SKIP_REASONS[reason],
+        at: moment(at),
+      })),
+    })
+    return EXIT.succeeded
+  }
+  if (skips.length === 0)
+    printLines([`every tick of ${plain} became a run; see them with: kontroler list --dag ${plain}`])
+  const { timeZone } = found.dag
+  printLines(
+    skips.map(({ from, to, count, reason }) => {
+      const when = localTime(from, timeZone)
+      return count === 1
+        ? `${when}  ${SKIP_REASONS[reason]}`
+        : `${when} … ${localTime(to, timeZone)}  ${count} ticks: ${SKIP_REASONS[reason]}`
+    }),
+  )
+  return EXIT.succeeded
+}
+
 /** Wall time in a zone with its offset, as `Sun 2026-03-29 03:00 +02:00`. */
 export function localTime(at: number, zone: string): string {
   const parts = new Intl.DateTimeFormat('en-GB', {
@@ -122,7 +174,7 @@ function number(option: string, text: string): number {
   )
 }
 
-function moment(text: string): number {
+function momentIn(text: string): number {
   const at = Date.parse(text)
   if (Number.isFinite(at)) return at
   throw new CommandError(

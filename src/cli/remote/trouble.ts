@@ -61,6 +61,7 @@ const CERTIFICATE: ReadonlySet<string> = new Set([
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof AggregateError) return reasonOf(error.errors[0])
+  if ('code' in error && error.code === 'ECONNRESET') return 'the connection broke off'
   return error.message === '' ? error.name : error.message
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import type { StoredDag } from '../../ports/store.ts'
 import { dagDocument } from '../../spec/dag-document.ts'
 import { yamlText } from '../../spec/yaml-text.ts'
-import { dagPlace, mayIn, theDag, within } from '../access.ts'
+import { dagPlace, mayIn, theDag, theDagEver, within } from '../access.ts'
 import { conditionOf, etagOf, isCurrent } from '../conditions.ts'
 import { dagAnswerOf, graphOf } from '../dag-answers.ts'
 import { checkedDocument, onlyDag } from '../documents.ts'
@@ -131,7 +131,7 @@ const listVersions = route({
   method: 'GET',
   path: `${DAG}/versions`,
   summary: 'Versions of a DAG, newest first',
-  access: theDag('view'),
+  access: theDagEver('view'),
   params: dagParams,
   responses: { 200: { description: 'All of them.', schema: dagVersions } },
   async handle({ object, params, parts }) {
@@ -145,7 +145,7 @@ const getVersion = route({
   method: 'GET',
   path: `${DAG}/versions/{version}`,
   summary: 'One version of a DAG, as the engine understands it',
-  access: theDag('view'),
+  access: theDagEver('view'),
   params: versionParams,
   responses: { 200: { description: 'The version.', schema: dagContent } },
   async handle({ object, params, parts }) {
@@ -159,7 +159,7 @@ const getSource = route({
   method: 'GET',
   path: `${DAG}/versions/{version}/source`,
   summary: 'One version of a DAG as a YAML document that means the same',
-  access: theDag('view'),
+  access: theDagEver('view'),
   params: versionParams,
   responses: { 200: { description: 'YAML.', type: 'application/yaml' } },
   async handle({ params, parts }) {
@@ -174,7 +174,7 @@ const getGraph = route({
   method: 'GET',
   path: `${DAG}/versions/{version}/graph`,
   summary: 'Tasks of a version and what waits for what',
-  access: theDag('view'),
+  access: theDagEver('view'),
   params: versionParams,
   responses: { 200: { description: 'The graph.', schema: graphAnswer } },
   async handle({ params, parts }) {
