@@ -4,7 +4,7 @@ import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { Readable } from 'node:stream'
 import { VERSION } from '../../host/version.ts'
-import { CommandError } from '../exit.ts'
+import { CommandError, EXIT } from '../exit.ts'
 import { type ServerTarget, isLoopback } from './target.ts'
 
 /** A server's streams say every 15 s that they live. */
@@ -12,6 +12,8 @@ const IDLE_MS = 60_000
 const CONNECT_MS = 10_000
 /** Answers that have no body, by the standard. */
 const EMPTY: ReadonlySet<number> = new Set([204, 205, 304])
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /** Requests to one server, over connections that are kept. */
 export interface Connection {
@@ -54,7 +56,9 @@ export function openConnection({ url, token, caFile }: ServerTarget): Connection
       })
       request.end(typeof init.body === 'string' ? init.body : undefined)
       const [message] = (await once(request, 'response')) as [IncomingMessage]
-      return responseOf(message)
+      const response = responseOf(message)
+      if (REDIRECTS.has(response.status)) throw redirected(url, response.headers.get('location'))
+      return response
     },
     close: () => agent.destroy(),
   }
@@ -94,6 +98,12 @@ function responseOf(message: IncomingMessage): Response {
   if (isEmpty) message.resume()
   const body = isEmpty ? null : (Readable.toWeb(message) as ReadableStream<Uint8Array>)
   return new Response(body, { status, statusText: message.statusMessage ?? '', headers })
+}
+
+/** It is not followed, as a token would go where nobody meant it to. */
+function redirected(url: string, to: string | null): CommandError {
+  const fix = to === null ? 'see that the address is right' : `if that is right, name it: ${to.slice(0, 200)}`
+  return new CommandError('NOT_A_SERVER', `${url} sends everybody elsewhere`, fix, EXIT.failed)
 }
 
 function slow(how: string, ms: number): Error {
