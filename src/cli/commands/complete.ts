@@ -1,8 +1,8 @@
 import type { Argument, Command, Option } from 'commander'
-import { loadRun } from '../../engine/load.ts'
-import type { Store } from '../../ports/store.ts'
 import { systemClock } from '../../host/clock.ts'
-import { findRun, isThere, openLocal } from '../local.ts'
+import { isThere } from '../local.ts'
+import { type Records, openRecords } from '../records.ts'
+import { readContexts } from '../remote/contexts.ts'
 import { environment, type GlobalOptions } from '../settings.ts'
 import { ago } from '../show/text.ts'
 
@@ -114,7 +114,11 @@ function optionsOf(command: Command): readonly Candidate[] {
 async function optionValues(option: Option, typed: Typed, names: Names): Promise<Answer> {
   if (option.argChoices !== undefined) return nothingElse(plain(option.argChoices))
   switch (option.long) {
+    case '--server':
+      return nothingElse(contextNames())
     case '--kubeconfig':
+    case '--ca-file':
+    case '--token-file':
     case '--file':
       return { candidates: [], directive: 'files' }
     case '--state':
@@ -143,6 +147,10 @@ async function argumentValues(
       return nothingElse(await names.runs(command.name()))
     case 'dag':
       return nothingElse(await names.dags())
+    case 'context': {
+      const local = { word: 'local', meaning: 'this machine' }
+      return nothingElse([...contextNames(), ...(command.name() === 'use' ? [local] : [])])
+    }
     case 'task':
       return nothingElse(await names.tasks(positions[0]))
     case 'dir':
@@ -168,29 +176,33 @@ function withGlobal(
 ): GlobalOptions {
   if (value === undefined) return globals
   if (option === '--state') return { ...globals, state: value }
+  if (option === '--server') return { ...globals, server: value }
+  if (option === '--ca-file') return { ...globals, caFile: value }
   return option === '--database' ? { ...globals, database: value } : globals
 }
 
 const storedNames = (globals: GlobalOptions): Names => ({
-  runs: command => fromStore(globals, store => runNames(store, command)),
-  dags: () => fromStore(globals, dagNames),
-  tasks: run => fromStore(globals, store => taskNames(store, run)),
+  runs: command => fromRecords(globals, records => runNames(records, command)),
+  dags: () => fromRecords(globals, dagNames),
+  tasks: run => fromRecords(globals, records => taskNames(records, run)),
 })
 
-/** Someone who is typing sees no error: without a state that can be read there is nothing to offer. */
-async function fromStore(
+/** Someone who is typing waits no longer. */
+const PATIENCE_MS = 3_000
+
+/** Someone who is typing sees no error: without records that can be read there is nothing to offer. */
+async function fromRecords(
   globals: GlobalOptions,
-  read: (store: Store) => Promise<readonly Candidate[]>,
+  read: (records: Records) => Promise<readonly Candidate[]>,
 ): Promise<readonly Candidate[]> {
-  const place = environment(globals)
-  if (!isThere(place)) return []
   try {
-    const local = await openLocal(place, false)
-    try {
-      return await read(local.store)
-    } finally {
-      await local.close()
-    }
+    const place = environment(globals, 'none')
+    if (place.server === null && !isThere(place)) return []
+    await using records = await openRecords(place)
+    const late = new Promise<readonly Candidate[]>(resolve => {
+      setTimeout(resolve, PATIENCE_MS, []).unref()
+    })
+    return await Promise.race([read(records), late])
   } catch {
     return []
   }
@@ -199,10 +211,10 @@ async function fromStore(
 /** Commands that only runs under way have a use for. */
 export const OF_OPEN_RUNS: readonly string[] = ['cancel', 'pause', 'resume', 'approve', 'watch']
 
-async function runNames(store: Store, command: string): Promise<readonly Candidate[]> {
+async function runNames(records: Records, command: string): Promise<readonly Candidate[]> {
   const isOpen = OF_OPEN_RUNS.includes(command)
   const phases = isOpen ? { phases: ['queued', 'running', 'paused'] as const } : {}
-  const { items } = await store.runs({ ...phases, limit: NAMES_MAX })
+  const { items } = await records.runs({ ...phases, limit: NAMES_MAX })
   const now = systemClock.now()
   const runs = items.map(({ name, phase, createdAt }) => ({
     word: name,
@@ -211,12 +223,20 @@ async function runNames(store: Store, command: string): Promise<readonly Candida
   return [...runs, { word: '@last', meaning: 'the newest run' }]
 }
 
-async function dagNames(store: Store): Promise<readonly Candidate[]> {
-  return (await store.dags()).map(({ dag }) => ({ word: dag.name, meaning: 'DAG' }))
+async function dagNames(records: Records): Promise<readonly Candidate[]> {
+  return (await records.dags()).map(({ name }) => ({ word: name, meaning: 'DAG' }))
 }
 
-async function taskNames(store: Store, run: string | undefined): Promise<readonly Candidate[]> {
+async function taskNames(records: Records, run: string | undefined): Promise<readonly Candidate[]> {
   if (run === undefined) return []
-  const state = await loadRun(store, (await findRun(store, run)).id)
+  const state = await records.load((await records.find(run)).id)
   return (state?.tasks ?? []).slice(0, 1_000).map(({ key, state: how }) => ({ word: key, meaning: how }))
+}
+
+function contextNames(): readonly Candidate[] {
+  try {
+    return [...readContexts().contexts].map(([word, { server }]) => ({ word, meaning: server }))
+  } catch {
+    return []
+  }
 }
