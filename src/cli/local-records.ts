@@ -18,7 +18,8 @@ export async function openLocalRecords(place: Place): Promise<Records> {
 }
 
 /** The records of a state directory. */
-export function localRecords({ store, logs, stateDir, close }: Local): Records {
+export function localRecords(local: Local): Records {
+  const { store, logs, stateDir } = local
   return {
     run: async id => await recordOf(store, await store.run(id)),
     async runs(query) {
@@ -40,7 +41,7 @@ export function localRecords({ store, logs, stateDir, close }: Local): Records {
     logs: sourceOf(logs),
     logPath: (state, task, attempt) => logPathOf(stateDir, state, task, attempt),
     secretsOf: async state => (await valuesOfRun(store, state, [])).secrets,
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => local.close(),
   }
 }
 

@@ -159,7 +159,7 @@ export function buildProgram(words: readonly string[] = []): Command {
     )
     .option(
       '--server <url>',
-      'a server instead of the state of this machine, or the name of a context (default: $KONTROLER_SERVER, or the current context)',
+      'server to ask, or name of its context (default: $KONTROLER_SERVER, or the current context)',
     )
     .option('--ca-file <file>', 'certificates that the server is trusted by (default: $KONTROLER_CA_FILE)')
     .option('--no-color', 'no colour, as with NO_COLOR or a pipe')

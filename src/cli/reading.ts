@@ -71,7 +71,7 @@ function plan(program: Command): void {
   program
     .command('plan')
     .description(
-      'what run (or apply, of a server) would do, and how the DAG differs from its last version; nothing is run or kept',
+      'what run (or apply) would do, and how the DAG differs from its last version; nothing is run or kept',
     )
     .argument('<file...>', 'files or directories with manifests; - for standard input')
     .option('-p, --parameter <name=value>', 'value of a parameter; may be repeated', many)

@@ -80,7 +80,7 @@ export interface Records extends AsyncDisposable {
   watch(run: string, say: (text: string) => void): Promise<WatchedRun>
   readonly logs: LogSource
   /** Where the output of an attempt is read; null for what writes none. */
-  logPath(state: RunState, task: TaskState, attempt: number): string | null
+  readonly logPath: (state: RunState, task: TaskState, attempt: number) => string | null
   /** Values that must not show in what is printed of the run's logs. */
   secretsOf(state: RunState): Promise<readonly string[]>
 }

@@ -24,7 +24,6 @@ export async function fake(
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const { method, url, headers } = request
     asked.push({ what: `${method} ${url}`, authorization: headers.authorization })
-    request.resume()
     answer(request, response, asked.length)
   }
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)

@@ -98,10 +98,15 @@ test('a server that asks to wait is asked again; one that asks for long is not w
 test('a change is not sent again when nobody knows whether it was carried out; one with a key is', async t => {
   const at = await here(t)
   const run = {
-    ...{ id: 'r', name: 'r', namespace: 'default', dag: 'd', dagHash: 'h', phase: 'running', reason: null },
-    ...{ message: '', interrupted: false, tasksDone: 0, tasksTotal: 1, createdAt: '2026-01-01T00:00:00Z' },
-    ...{ startedAt: null, endedAt: null, durationMs: null, trigger: { kind: 'manual', key: 'r', by: 'x' } },
-    ...{ labels: {}, parentRun: null, continues: null, reused: 0, dagVersion: 1, parameters: [] },
+    id: 'r',
+    name: 'r',
+    namespace: 'default',
+    dag: 'd',
+    phase: 'running',
+    createdAt: '2026-01-01T00:00:00Z',
+    startedAt: null,
+    endedAt: null,
+    trigger: { kind: 'manual', key: 'r', by: 'x' },
   }
   const keys: unknown[] = []
   const breaking = await fake(t, (request, response) => {

@@ -160,12 +160,10 @@ test('retry and fork begin a new run, show it, and end as it does', async () => 
   await both(runs, run => ['retry', run, '-o', 'none'])
   const here = await at.here('fork', runs[0], '-o', 'json')
   const there = await at.there('fork', runs[1], '-o', 'json')
-  const types = (text: string) =>
-    text
-      .trimEnd()
-      .split('\n')
-      .map(line => JSON.parse(line).type)
-      .toSorted()
+  const types = (text: string): readonly string[] => {
+    const found = text.trimEnd().split('\n')
+    return found.map(line => String(JSON.parse(line).type)).toSorted((one, two) => one.localeCompare(two))
+  }
   assert.deepEqual([there.code, types(there.stdout)], [here.code, types(here.stdout)])
   assert.equal(there.stderr, here.stderr)
 })

@@ -21,11 +21,9 @@ const ELSEWHERE = /^--(?:state|database|server)(?:=|$)/
 /** Options whose value may be any text, such as `-n`. */
 const FREE = new Set(['-m', '--message', '-p', '--parameter', '--secret', '-l', '--label', ...GLOBAL_VALUES])
 /** What they read lies on this machine, wherever the rest is; `-n` means something of its own to them. */
-const HERE = new Set([
-  ...['validate', 'export', 'schedule', 'completion', 'help'],
-  // And what is for servers, and for nothing else.
-  ...['apply', 'delete', 'login', 'logout', 'context'],
-])
+const HERE = new Set(['validate', 'export', 'schedule', 'completion', 'help'])
+/** What is for servers, and for nothing else. */
+const FOR_SERVERS = new Set(['apply', 'delete', 'login', 'logout', 'context'])
 
 /**
  * Whether a command line is about a cluster: it names one, or the program is kubectl's plugin, or it is `submit`, which
@@ -42,7 +40,7 @@ export function asksForCluster(
   const words = withoutValues(argv)
   if (words.some(word => ELSEWHERE.test(word))) return false
   const command = words.find(word => !word.startsWith('-'))
-  if (command !== undefined && HERE.has(command)) return false
+  if (command !== undefined && (HERE.has(command) || FOR_SERVERS.has(command))) return false
   if (isPlugin || words.some(word => ONLY_CLUSTER.test(word))) return true
   return (command === 'submit' || words.some(word => CLUSTER.test(word))) && !server()
 }

@@ -17,7 +17,8 @@ import type { Environment } from '../settings.ts'
 import { assignments } from '../values.ts'
 import { pause as waitFor, sayBeside } from '../watched.ts'
 import { refuseHere } from './refuse-here.ts'
-import { recordOf, remoteRecords } from './records.ts'
+import { remoteRecords } from './records.ts'
+import { recordOf } from './run-record.ts'
 import { type RemoteServer, openServerOf } from './server.ts'
 
 const LOOK_MS = 250

@@ -25,6 +25,9 @@ export interface DeleteOptions {
   readonly ifVersion?: string
 }
 
+/** How often a change that is forced meets another one before it gives up. */
+const TRIES = 5
+
 /** What is in force before a change, and how it is named there. */
 interface Before {
   readonly dag: Dag
@@ -97,25 +100,30 @@ interface Applied {
   readonly before: Dag | null
 }
 
+interface How {
+  readonly wanted: number | undefined
+  readonly force: boolean
+}
+
 /** Says what the change is made from, so that of two who change a DAG at once the second one is told. */
-async function applyOne(
-  server: RemoteServer,
-  { dag: { namespace, name } }: LoadedDag,
-  body: string,
-  { wanted, force }: { readonly wanted: number | undefined; readonly force: boolean },
-): Promise<Applied> {
+async function applyOne(server: RemoteServer, loaded: LoadedDag, body: string, how: How): Promise<Applied> {
+  const { namespace, name } = loaded.dag
   const params = { namespace, name }
-  const before = await inForce(server, params)
-  refuseOther(before, wanted)
-  const condition = before === null ? { 'if-none-match': '*' } : { 'if-match': force ? '*' : before.etag }
-  const headers = force && before === null ? {} : condition
-  const dag = await changing(async () => {
-    // The same document twice is the same version; but what was put in between would be lost.
-    return await server.ask(() => server.client.call('putDag', { params, headers, body }), {
-      repeat: 'untouched',
-    })
-  })
-  return { dag, before: before?.dag ?? null }
+  for (let tried = 1; ; tried += 1) {
+    const before = await inForce(server, params)
+    refuseOther(before, how.wanted)
+    const known = how.force ? '*' : (before?.etag ?? '*')
+    const headers = before === null ? { 'if-none-match': '*' } : { 'if-match': known }
+    try {
+      const put = () => server.client.call('putDag', { params, headers, body })
+      const dag = await changing(() => server.ask(put, { repeat: 'untouched' }))
+      return { dag, before: before?.dag ?? null }
+    } catch (error) {
+      // It came or went between the look and the change.
+      const isRace = error instanceof CommandError && error.code === 'DAG_CHANGED'
+      if (!isRace || !how.force || tried >= TRIES) throw error
+    }
+  }
 }
 
 async function inForce(
@@ -152,7 +160,7 @@ async function changing<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     // A server of another version finds more than was found here.
-    if (error instanceof Refused && error.code === 'INVALID_DOCUMENT')
+    if (error instanceof Refused && error.code === 'INVALID_DOCUMENT' && error.problems.length > 1)
       process.stderr.write(problemsAsText(error.problems, { inputs: [], paint: (_, text) => text }))
     if (error.code === 'DAG_OWNED') {
       const fix = 'change it where it is kept: in the file that the server watches, or in what puts it there'

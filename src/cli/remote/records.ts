@@ -1,11 +1,5 @@
-import type {
-  Dag as DagAnswer,
-  DagPage,
-  Explanation as ExplanationAnswer,
-  Run,
-} from '../../client/api-types.ts'
+import type { Dag as DagAnswer, DagPage, Explanation as ExplanationAnswer } from '../../client/api-types.ts'
 import type { Dag } from '../../core/dag/dag.ts'
-import type { RunEvent, Trigger } from '../../core/run/events.ts'
 import { replay } from '../../core/run/evolve.ts'
 import type { ReasonCode } from '../../core/run/reasons.ts'
 import type { RunState } from '../../core/run/state.ts'
@@ -13,13 +7,13 @@ import type { SkipReason } from '../../core/schedule/skip.ts'
 import type { RunQuery } from '../../ports/store.ts'
 import { CommandError } from '../exit.ts'
 import type { DagLine, DagRecord, Explained, Records, RunRecord } from '../records.ts'
-import { knownEvents } from './known-events.ts'
+import { eventsFrom } from './events.ts'
 import { RemoteLogs } from './logs.ts'
-import { type RemoteServer, openRemoteServer } from './server.ts'
+import { recordOf } from './run-record.ts'
+import { type RemoteServer, ifThere, openRemoteServer } from './server.ts'
 import type { ServerTarget } from './target.ts'
 import { watchRemote } from './watched.ts'
 
-const EVENTS_PAGE = 5_000
 const DAGS_PAGE = 500
 
 /** @throws {CommandError} */
@@ -34,13 +28,13 @@ export function remoteRecords(server: RemoteServer): Records {
   const { client } = server
   const logs = new RemoteLogs(server)
   const run: Records['run'] = id =>
-    optional(server, async () => recordOf(await client.call('getRun', { params: { run: id } })))
+    ifThere(server, async () => recordOf(await client.call('getRun', { params: { run: id } })))
   const runs: Records['runs'] = async query => {
     const page = await server.ask(() => client.call('listRuns', { query: queryOf(query) }))
     return { items: page.items.map(recordOf), next: page.next }
   }
   const dag: Records['dag'] = (namespace, name, version) =>
-    optional(server, () => dagRecord(server, namespace, name, version))
+    ifThere(server, () => dagRecord(server, namespace, name, version))
   const load: Records['load'] = id => loadRemote(server, id)
   return {
     run,
@@ -48,7 +42,7 @@ export function remoteRecords(server: RemoteServer): Records {
     find: text => findRemote(server, text),
     load,
     dag,
-    dagOf: of => optional(server, () => dagByHash(server, of)),
+    dagOf: of => ifThere(server, () => dagByHash(server, of)),
     dags: () => allDags(server),
     skips: (namespace, name, limit) => skipsOf(server, namespace, name, limit),
     explain: (of, _state, task) => explained(server, of.id, task?.key ?? null),
@@ -67,26 +61,13 @@ export function remoteRecords(server: RemoteServer): Records {
   }
 }
 
-/** Null for what is not there. */
-async function optional<T>(server: RemoteServer, work: () => Promise<T | null>): Promise<T | null> {
-  try {
-    return await server.ask(work)
-  } catch (error) {
-    if (error instanceof CommandError && (error.code === 'UNKNOWN_RUN' || error.code === 'UNKNOWN_DAG'))
-      return null
-    // A name of a form that nothing has.
-    if (error instanceof CommandError && error.code === 'NOT_FOUND') return null
-    throw error
-  }
-}
-
 /** A run with all of its tasks: its log, replayed over the version of the DAG that it runs. */
 async function loadRemote(server: RemoteServer, id: string): Promise<RunState | null> {
   const events = await eventsFrom(server, id, 0)
   const [first] = events ?? []
   if (events === null || first?.type !== 'runCreated') return null
   const { namespace, dag, dagHash } = first
-  const found = await optional(server, () => dagByHash(server, { namespace, dag, dagHash }))
+  const found = await ifThere(server, () => dagByHash(server, { namespace, dag, dagHash }))
   if (found === null) {
     const message = `the version of DAG ${dag} that run ${first.name} runs is not told`
     throw new CommandError('UNKNOWN_DAG', message, 'see what you may look at in its namespace', 1)
@@ -94,22 +75,6 @@ async function loadRemote(server: RemoteServer, id: string): Promise<RunState | 
   const state = replay(found.dag, events)
   state.work.changed.clear()
   return state
-}
-
-/** Everything of its log from the `after`-th event on; null when there is no such run. */
-export async function eventsFrom(
-  server: RemoteServer,
-  run: string,
-  after: number,
-): Promise<readonly RunEvent[] | null> {
-  const events: RunEvent[] = []
-  for (;;) {
-    const query = { after: after + events.length, limit: EVENTS_PAGE }
-    const page = await optional(server, () => server.client.call('listEvents', { params: { run }, query }))
-    if (page === null) return null
-    events.push(...knownEvents(page.items))
-    if (page.next === null) return events
-  }
 }
 
 async function findRemote(server: RemoteServer, text: string): Promise<RunRecord> {
@@ -121,7 +86,7 @@ async function findRemote(server: RemoteServer, text: string): Promise<RunRecord
     if (last !== undefined) return last
     throw new CommandError('UNKNOWN_RUN', 'nothing has run yet', 'kontroler submit DAG')
   }
-  const byId = await optional(server, async () =>
+  const byId = await ifThere(server, async () =>
     recordOf(await client.call('getRun', { params: { run: text } })),
   )
   if (byId !== null) return byId
@@ -247,34 +212,3 @@ const explanationOf = ({ code, sentence, next, deadline }: Why): Explained['main
   next,
   deadline: deadline === null ? null : { at: Date.parse(deadline.at), what: deadline.what },
 })
-
-const momentOf = (text: string | null): number | null => (text === null ? null : Date.parse(text))
-
-export function recordOf({ durationMs: _, ...run }: Run): RunRecord {
-  return {
-    id: run.id,
-    name: run.name,
-    namespace: run.namespace,
-    dag: run.dag,
-    dagHash: run.dagHash,
-    phase: run.phase,
-    reason: run.reason as ReasonCode | null,
-    message: run.message,
-    interrupted: run.interrupted,
-    tasksDone: run.tasksDone,
-    tasksTotal: run.tasksTotal,
-    createdAt: Date.parse(run.createdAt),
-    startedAt: momentOf(run.startedAt),
-    endedAt: momentOf(run.endedAt),
-    trigger: triggerOf(run.trigger),
-    labels: run.labels,
-    parentRun: run.parentRun,
-    continues: run.continues,
-  }
-}
-
-function triggerOf(trigger: Run['trigger']): Trigger {
-  return trigger.kind === 'schedule'
-    ? { ...trigger, scheduledTime: Date.parse(trigger.scheduledTime) }
-    : trigger
-}

@@ -28,7 +28,7 @@ export interface RemoteServer extends AsyncDisposable {
    * Asks, and asks again where the server wants that or a connection broke.
    * @throws {CommandError} What it refused, or why it could not be asked.
    */
-  ask<T>(work: () => Promise<T>, options?: AskOptions): Promise<T>
+  readonly ask: <T>(work: () => Promise<T>, options?: AskOptions) => Promise<T>
   /** From now on a server that goes away is waited for, as it may be about to start again. */
   waitFor(say: (text: string) => void): void
   /** To be called when something that is not asked through `ask` failed, and when it did not. */
@@ -178,5 +178,18 @@ export async function versionOf(client: Client): Promise<string | null> {
     return typeof version === 'string' ? version : null
   } catch {
     return null
+  }
+}
+
+/** Null for what is not there. */
+export async function ifThere<T>(server: RemoteServer, work: () => Promise<T | null>): Promise<T | null> {
+  try {
+    return await server.ask(work)
+  } catch (error) {
+    if (error instanceof CommandError && (error.code === 'UNKNOWN_RUN' || error.code === 'UNKNOWN_DAG'))
+      return null
+    // A name of a form that nothing has.
+    if (error instanceof CommandError && error.code === 'NOT_FOUND') return null
+    throw error
   }
 }

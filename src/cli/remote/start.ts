@@ -16,8 +16,9 @@ import type { Environment } from '../settings.ts'
 import { printData } from '../show/print.ts'
 import { assignments } from '../values.ts'
 import { refuseHere } from './refuse-here.ts'
-import { recordOf, remoteRecords } from './records.ts'
-import { type RemoteServer, openServerOf } from './server.ts'
+import { remoteRecords } from './records.ts'
+import { recordOf } from './run-record.ts'
+import { openServerOf } from './server.ts'
 import { Refused } from './trouble.ts'
 
 export interface SubmitOptions {
@@ -61,7 +62,7 @@ export async function submit(
   return EXIT.succeeded
 }
 
-/** `kontroler retry RUN` (`from` null) and `kontroler fork RUN`: the new run is followed to its end, as without a server. */
+/** `kontroler retry RUN` (`from` null) and `kontroler fork RUN`: the new run is followed to its end, as without one. */
 export async function again(
   environment: Environment,
   text: string,

@@ -77,12 +77,9 @@ function refused(error: ApiProblem, url: string, exitCode: number): CommandError
   const more = known === code ? '' : ` (${code})`
   const number = status >= 500 ? `; it knows more under ${correlationId}` : ''
   const isUsage = status === 400 || status === 404 || status === 422
-  return new CommandError(
-    known,
-    `${detail}${more}${number}`,
-    fix,
-    isUsage || status === 409 ? exitCode : EXIT.failed,
-  )
+  const exit = isUsage || status === 409 ? exitCode : EXIT.failed
+  const trouble = new CommandError(known, `${detail}${more}${number}`, fix, exit)
+  return error.problem.problems.length === 0 ? trouble : new Refused(trouble, problemsOf(error))
 }
 
 /** A refusal with everything that is wrong with what was asked for. */

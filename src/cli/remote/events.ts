@@ -1,6 +1,9 @@
 import type { RunEvent as AnyEvent } from '../../client/api-types.ts'
 import type { RunEvent } from '../../core/run/events.ts'
 import { CommandError, EXIT } from '../exit.ts'
+import { type RemoteServer, ifThere } from './server.ts'
+
+const EVENTS_PAGE = 5_000
 
 /** What this version can replay. */
 const KNOWN: Readonly<Record<RunEvent['type'], true>> = {
@@ -39,4 +42,20 @@ export function knownEvents(events: readonly AnyEvent[]): readonly RunEvent[] {
     'use a program of the same version as the server: kontroler --version',
     EXIT.failed,
   )
+}
+
+/** Everything of its log from the `after`-th event on; null when there is no such run. */
+export async function eventsFrom(
+  server: RemoteServer,
+  run: string,
+  after: number,
+): Promise<readonly RunEvent[] | null> {
+  const events: RunEvent[] = []
+  for (;;) {
+    const query = { after: after + events.length, limit: EVENTS_PAGE }
+    const page = await ifThere(server, () => server.client.call('listEvents', { params: { run }, query }))
+    if (page === null) return null
+    events.push(...knownEvents(page.items))
+    if (page.next === null) return events
+  }
 }
