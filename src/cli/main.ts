@@ -44,9 +44,18 @@ async function clusterProgram(argv: readonly string[]): Promise<Command> {
 
 async function complete(words: readonly string[]): Promise<void> {
   const completing = await import('./commands/complete.ts')
-  if (!asksForCluster(words)) return await completing.complete(buildProgram(), words)
+  if (!completesForCluster(words)) return await completing.complete(buildProgram(), words)
   const { clusterNames } = await import('./cluster/complete.ts')
   return await completing.complete(await clusterProgram(words), words, clusterNames(words))
+}
+
+/** Someone who is typing sees no error. */
+function completesForCluster(words: readonly string[]): boolean {
+  try {
+    return asksForCluster(words)
+  } catch {
+    return false
+  }
 }
 
 /** `-n NAMESPACE` in front of a command is that of the command, as with a cluster. */

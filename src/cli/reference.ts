@@ -35,9 +35,10 @@ function clusterReference(): readonly string[] {
 }
 
 const ABOUT_CLUSTER = `With \`-n\`, \`--context\` or \`--kubeconfig\`, and as \`kubectl kontroler\`, \
-these commands are about the DAGs of a cluster ([guide](../guide/cluster-cli.md)); \`submit\` always is.
-\`--state\` and \`--database\` say that a command is about this machine; \`validate\`, \`export\`,
-\`schedule preview\` and \`completion\` always are.`
+these commands are about the DAGs of a cluster ([guide](../guide/cluster-cli.md)); so is \`submit\` \
+where no server is named. \`--state\` and \`--database\` say that a command is about this machine, \`--server\` that \
+it is about a server. Where the environment or a context names a server, \`-n\` is a namespace of that; \
+\`--context\` and \`--kubeconfig\` mean a cluster all the same.`
 
 const ABOUT = `\`kontroler COMMAND --help\` shows the same for one command. \
 As \`kubectl-kontroler\` on the PATH, where \`npm link\` puts it too, it is a plugin: \`kubectl kontroler COMMAND\`;
@@ -60,6 +61,10 @@ with \`-o json\` as one JSON object \`{code, message, fix}\`.
 
 | environment variable | meaning |
 |---|---|
+| \`KONTROLER_SERVER\` | URL of a server, or name of a context, \
+when \`--server\` is not given ([guide](../guide/remote.md)) |
+| \`KONTROLER_TOKEN\` | token for that server; \`KONTROLER_TOKEN_FILE\` names a file that holds it |
+| \`KONTROLER_CA_FILE\` | certificates that servers are trusted by when \`--ca-file\` is not given |
 | \`KONTROLER_DATABASE\` | URL of a PostgreSQL database when \`--database\` is not given; \
 others on the machine do not see it |
 | \`KONTROLER_STATE\` | state directory when \`--state\` is not given; default \`.kontroler\` |

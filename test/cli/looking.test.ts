@@ -243,7 +243,7 @@ describe('completion', { concurrency: 3 }, () => {
       .map(line => line.split('\t')[0] ?? '')
 
   test('commands, options, values, runs, tasks', async () => {
-    assert.deepEqual(await words('lo'), ['logs', ':4'])
+    assert.deepEqual(await words('lo'), ['logs', 'login', 'logout', ':4'])
     assert.deepEqual(await words('logs', '--fo'), ['--follow', ':4'])
     assert.deepEqual(await words('list', '-o', 'y'), ['yaml', ':4'])
     assert.deepEqual(await words('list', '--dag', 'f'), ['failure', 'fan-out', ':4'])

@@ -14,6 +14,8 @@ export class RemoteLogs implements LogSource {
   readonly #server: RemoteServer
   readonly #growing = new Map<string, Growing>()
   readonly #lookedAt = new Map<string, number>()
+  /** The server has as many streams as it takes. */
+  #refused = false
 
   constructor(server: RemoteServer) {
     this.#server = server
@@ -40,12 +42,13 @@ export class RemoteLogs implements LogSource {
       const bytes = known.take(offset)
       if (bytes !== null) return bytes
       this.#growing.delete(key)
+      this.#refused ||= known.refused
     }
     // One that ended or broke is asked for again after a while, as what is wrong takes time to get right.
     const now = performance.now()
     if (now - (this.#lookedAt.get(key) ?? Number.NEGATIVE_INFINITY) < LOOK_MS) return EMPTY
     this.#lookedAt.set(key, now)
-    if (this.#growing.size >= STREAMS_MAX) return await this.#range(log, offset, bytesMax)
+    if (this.#refused || this.#growing.size >= STREAMS_MAX) return await this.#range(log, offset, bytesMax)
     this.#growing.set(key, new Growing(this.#server, log, offset))
     return EMPTY
   }
@@ -85,16 +88,12 @@ class Growing {
   #piece: Uint8Array | null = null
   #taken: (() => void) | null = null
   #over = false
+  /** The server gave no stream. */
+  refused = false
 
   constructor(server: RemoteServer, log: LogRef, offset: number) {
     this.#offset = offset
-    this.#run(server, log, offset).then(
-      () => undefined,
-      (error: unknown) => {
-        // The stream of events says whether the server is away; here the next look tells.
-        if (!(error instanceof Error)) throw error
-      },
-    )
+    void this.#run(server, log, offset)
   }
 
   /** What is there at that offset; null when there is no more to come here. */
@@ -131,8 +130,8 @@ class Growing {
         })
       }
     } catch (error) {
-      // The next one begins where this one broke off.
-      if (!(error instanceof ApiProblem) && !(error instanceof Error)) throw error
+      // Where a connection broke off the next one begins.
+      this.refused = error instanceof ApiProblem
     } finally {
       this.#over = true
     }
