@@ -84,7 +84,7 @@ const putDag = route({
     return {
       status: applied.value.created ? 201 : 200,
       headers: { etag: etagOf(stored) },
-      body: { ...dagAnswerOf(stored, principal, parts.control), warnings },
+      body: { ...dagAnswerOf(stored, principal, parts.control), warnings, notes: [...applied.value.notes] },
     }
   },
 })
