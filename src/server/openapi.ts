@@ -81,8 +81,9 @@ function operationOf(route: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' 
   return {
     operationId: route.id,
     summary: route.summary,
-    'x-access': access.kind === 'public' || access.kind === 'known' ? access.kind : access.permission,
-    ...(access.kind === 'public' ? { security: [] } : {}),
+    'x-access': 'permission' in access ? access.permission : access.kind,
+    ...(access.kind === 'everything' ? { 'x-namespace': '*' } : {}),
+    ...(access.kind === 'public' || access.kind === 'entrance' ? { security: [] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...bodyOf(route, schemaOf),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },

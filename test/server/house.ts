@@ -15,7 +15,10 @@ import { ScheduledDags } from '../../src/engine/scheduled-dags.ts'
 import { Scheduler } from '../../src/engine/scheduler.ts'
 import { systemClock, systemIdentity } from '../../src/host/clock.ts'
 import { engineProbe } from '../../src/host/this-engine.ts'
+import type { Accounts } from '../../src/ports/accounts.ts'
 import type { Authenticator, Principal, Role } from '../../src/ports/authenticator.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { AccountParts } from '../../src/server/accounts/parts.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { ServerOptions } from '../../src/server/parts.ts'
 import type { AnyRoute } from '../../src/server/route.ts'
@@ -57,6 +60,12 @@ export interface HouseOptions extends Pick<ServerOptions, 'limits'> {
   readonly routes?: readonly AnyRoute[]
   /** Stands between the server and the store. */
   readonly wrap?: (store: Store) => Store
+  readonly clock?: Clock
+  readonly port?: number
+  /** Users who sign in, in place of people whose names are their tokens. */
+  readonly accounts?: (
+    accounts: Accounts,
+  ) => Promise<{ readonly accounts: AccountParts; readonly authenticator: Authenticator }>
 }
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
@@ -84,9 +93,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       nameOf: runName,
       notesOf: () => ['a note'],
     }),
-    authenticator: people(revoked),
+    ...((await options.accounts?.(local.store.accounts)) ?? { authenticator: people(revoked) }),
     probe: engineProbe,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     identity: systemIdentity,
     version: '0.0.0-test',
     trouble: (_id, error) => troubles.push(error),
@@ -94,7 +103,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   }
   const open = (port: number): Promise<Server> => openServer(parts, options.routes ?? ROUTES, port)
-  let server = await open(0)
+  let server = await open(options.port ?? 0)
   const { url, port } = server
   return {
     url,
