@@ -7,7 +7,7 @@ import { RequestProblem } from './problem.ts'
 import type { AnyRoute } from './route.ts'
 
 /** For routes that ask nobody who they are. */
-const NOBODY: Principal = { id: 'nobody', name: 'nobody', roles: new Map() }
+export const NOBODY: Principal = { id: 'nobody', name: 'nobody', roles: new Map() }
 
 /** What is known of a request before its handler runs. */
 export interface Known {

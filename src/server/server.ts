@@ -7,10 +7,12 @@ import {
   fastify,
 } from 'fastify'
 import type { Principal } from '../ports/authenticator.ts'
+import type { StoredDag } from '../ports/store.ts'
 import { type Known, authorizedBy, knownOf, principalOf, stillMay } from './asked.ts'
 import { checkAccept, checkContent, formsOf } from './accepts.ts'
 import { jsonOf, textOf } from './body.ts'
 import { checkAnswer } from './check-answer.ts'
+import { etagOf } from './conditions.ts'
 import { checkSender, credentialsOf } from './guard.ts'
 import { invalid } from './invalid.ts'
 import { Ledger } from './ledger.ts'
@@ -143,7 +145,7 @@ function useGuards(
     try {
       checkSender(request.method, request.headers, hosts)
     } catch (error) {
-      await deny(parts, askedOf(request, null), error)
+      await deny(parts, null, askedOf(request, null), error)
       throw error
     }
   })
@@ -187,7 +189,7 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
         principal = await principalOf(route, request, parts)
         known.set(request, await knownOf(route, principal, request, parts))
       } catch (error) {
-        await deny(parts, askedOf(request, route.id, principal), error)
+        await deny(parts, route, askedOf(request, route.id, principal), error)
         throw error
       }
       checkAccept(request.headers.accept, forms)
@@ -225,7 +227,7 @@ async function callOf(
   const query = parsed('query', route.query, request.query, queryKeys)
   const body = bodyOf(route, request.body)
   const authorized = found.authorized ?? (await authorizedBy(route, principal, { params, body }, parts))
-  note({ namespace: authorized.namespace })
+  note({ namespace: authorized.namespace, before: tagOfDag(authorized.object) })
   return {
     ...authorized,
     params,
@@ -238,6 +240,12 @@ async function callOf(
     stillMay: () => stillMay(route, authorized, credentialsOf(request.headers), parts),
     parts,
   }
+}
+
+/** Of an object that is a DAG: what is in force before the request. */
+function tagOfDag(object: unknown): string | null {
+  const isDag = typeof object === 'object' && object !== null && 'dag' in object && 'hash' in object
+  return isDag ? etagOf(object as Pick<StoredDag, 'dag' | 'hash'>).replaceAll('"', '') : null
 }
 
 function parsed(

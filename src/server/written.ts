@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Principal } from '../ports/authenticator.ts'
+import { NOBODY } from './asked.ts'
 import type { Asked } from './ledger.ts'
 import type { ServerParts } from './parts.ts'
 import { RequestProblem, problemOf } from './problem.ts'
@@ -10,7 +11,8 @@ export function askedOf(
   action: string | null,
   principal: Principal | null = null,
 ): Asked {
-  return { action, path: request.url.split('?')[0] ?? '', address: request.ip, principal }
+  const path = request.url.split('?')[0] ?? ''
+  return { action, path, address: request.ip, principal: principal === NOBODY ? null : principal }
 }
 
 /**
@@ -52,11 +54,20 @@ export async function written(
   return answer
 }
 
-/** Writes down what was denied before there was anything to do. */
-export async function deny(parts: ServerParts, asked: Asked, error: unknown): Promise<void> {
+/** Writes down what came to nothing before there was anything to do: what is denied, and a change of what is not there. */
+export async function deny(
+  parts: ServerParts,
+  route: AnyRoute | null,
+  asked: Asked,
+  error: unknown,
+): Promise<void> {
+  const { ledger } = parts
+  if (ledger === null) return
   const problem = problemOf(error)
-  if (parts.ledger !== null && problem.denied !== null)
-    await quietly(parts, parts.ledger.denied(asked, problem))
+  if (problem.denied !== null || route?.access.kind === 'entrance')
+    await quietly(parts, ledger.denied(asked, problem))
+  else if (asked.principal !== null && route !== null && isAudited(route))
+    await quietly(parts, ledger.refused(asked, problem, {}))
 }
 
 /** A request that was refused stays refused, written down or not. */

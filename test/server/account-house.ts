@@ -50,6 +50,8 @@ export interface AccountHouseOptions {
   readonly settings?: Partial<AccountSettings>
   readonly providers?: readonly OidcSettings[]
   readonly limits?: NonNullable<ServerOptions['limits']>
+  /** Stands between the server and the accounts. */
+  readonly wrap?: (accounts: Accounts) => Accounts
 }
 
 export async function openAccountHouse(options: AccountHouseOptions = {}): Promise<AccountHouse> {
@@ -72,7 +74,7 @@ export async function openAccountHouse(options: AccountHouseOptions = {}): Promi
         (options.providers ?? []).map(one => [one.name, oidcProvider(one, publicUrl)] as const),
       )
       return {
-        accounts: { accounts: stored, passwords, cookies, settings, providers },
+        accounts: { accounts: options.wrap?.(stored) ?? stored, passwords, cookies, settings, providers },
         authenticator: accountAuthenticator({ accounts: stored, clock, cookies, limits }),
       }
     },

@@ -108,10 +108,9 @@ export async function verifyAudit(db: Kysely<Tables>, noted?: AuditMark): Promis
       if (why !== null) return verdict({ seq: before.seq + 1, why })
       first ??= entry.seq
       count += 1
-      before = entry
+      before = { seq: entry.seq, hash: entry.hash }
     }
     if (rows.length === 0) return verdict({ seq: before.seq + 1, why: 'it is missing' })
-    before = { seq: before.seq, hash: before.hash }
   }
   if (noted !== undefined && noted.seq > end)
     return verdict({ seq: end + 1, why: 'the log ends before the entry that was noted' })
