@@ -54,7 +54,7 @@ export async function written(
   return answer
 }
 
-/** Writes down what came to nothing before there was anything to do: what is denied, and a change of what is not there. */
+/** Writes down what came to nothing before it began: what is denied, and a change of what is not there. */
 export async function deny(
   parts: ServerParts,
   route: AnyRoute | null,
