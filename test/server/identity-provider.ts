@@ -37,7 +37,7 @@ export async function openIdentityProvider(options: ProviderOptions): Promise<Id
   const handle = provider.callback()
   const server = createServer((request, response) => {
     asked.push(request.url ?? '')
-    if (request.url?.startsWith('/interaction/') !== true) return void handle(request, response)
+    if (request.url?.startsWith('/interaction/') !== true) return handle(request, response)
     const { next } = opened
     const result =
       next === null

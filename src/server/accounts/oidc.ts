@@ -51,15 +51,20 @@ const TIMEOUT_SECONDS = 10
 const CLOCK_SECONDS = 10
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
+/** What is said over a connection that others can change proves nothing; this machine is its own. */
+export function isIssuer(text: string): boolean {
+  const url = URL.parse(text)
+  return url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.has(url.hostname))
+}
+
 /**
  * The code flow of OpenID Connect, with PKCE, state and nonce. These three are made of one secret in a cookie of the
  * browser that began: nothing is kept here, so that nobody can fill it, and an answer is of use in that browser only.
  */
 export function oidcProvider(settings: OidcSettings, publicUrl: string): OidcProvider {
+  if (!isIssuer(settings.issuer)) throw new Error(`the issuer ${settings.issuer} is not reached by https`)
   const issuer = new URL(settings.issuer)
-  const insecure = issuer.protocol === 'http:' && LOOPBACK.has(issuer.hostname)
-  if (issuer.protocol !== 'https:' && !insecure)
-    throw new Error(`the issuer ${settings.issuer} is not reached by https`)
+  const insecure = issuer.protocol === 'http:'
   const callback = `${publicUrl}/api/v1/oidc/${settings.name}/callback`
   let found: Promise<Configuration> | null = null
   /** Asked when somebody comes, and again when that failed: a provider that is away keeps nobody from starting. */
