@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type AccountsConfig, readAccounts } from '../../src/server/accounts/config.ts'
 import { SERVER_LIMITS } from '../../src/server/limits.ts'
 import { grants } from '../contracts/accounts.ts'
 import { place, until } from '../cli/program.ts'
+import { freePort } from './account-house.ts'
+import { Browser } from './browser.ts'
+import { openIdentityProvider } from './identity-provider.ts'
 
 const PAGE = readFileSync('docs/guide/access.md', 'utf8')
 const blocks = (language: string): readonly string[] =>
@@ -122,6 +125,35 @@ test('what a file cannot mean is told with its place', () => {
     const [problem] = read(text).problems
     assert.match(`${problem?.code} ${problem?.at?.line} ${problem?.fix}`, expected, text)
   }
+})
+
+test('dev lets in whom a provider vouches for that the file names', async t => {
+  const here = await place()
+  t.after(() => here.remove())
+  mkdirSync(join(here.folder, 'dags'))
+  const [port, own] = [await freePort(), await freePort()]
+  const url = `http://127.0.0.1:${own}`
+  const clientSecret = 'kept in a file'
+  const redirectUris = [`${url}/api/v1/oidc/corp/callback`]
+  const provider = await openIdentityProvider({ port, redirectUris, clientSecret })
+  t.after(() => provider.close())
+  writeFileSync(join(here.folder, 'secret'), `${clientSecret}\n`)
+  const roles = '{data: {team-a: editor}}'
+  const names = `name: corp, issuer: "${provider.issuer}", clientId: kontroler, clientSecretFile: secret`
+  const text = `passwords: false\nproviders:\n  - {${names}, groupsClaim: groups, roles: ${roles}}\n`
+  writeFileSync(join(here.folder, 'accounts.yaml'), text)
+  const dev = here.start(['dev', 'dags', '--accounts', 'accounts.yaml', '--port', String(own)])
+  t.after(() => dev.child.kill('SIGTERM'))
+  await until(() => dev.output().includes('API on'))
+  provider.users.set('s', { preferred_username: 'bo', groups: ['data'] })
+  provider.next = 's'
+  const browser = new Browser()
+  await browser
+    .follow(`${url}/api/v1/oidc/corp`, `${url}/api/v1/oidc/corp/callback`)
+    .then(({ url: back }) => browser.get(back))
+  const me = await fetch(`${url}/api/v1/session`, { headers: { cookie: browser.session(url) } })
+  assert.match(await me.text(), /"name":"bo","by":"session","roles":\{"team-a":"editor"\}/)
+  assert.doesNotMatch(dev.output(), /with this code/)
 })
 
 test('dev ends with what is wrong with the file', async t => {

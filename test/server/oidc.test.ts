@@ -5,6 +5,7 @@ import { claimsOf, nameFrom, rolesFrom } from '../../src/server/accounts/claims.
 import { localPath, oidcProvider, type OidcSettings } from '../../src/server/accounts/oidc.ts'
 import { grants } from '../contracts/accounts.ts'
 import { type AccountHouse, freePort, openAccountHouse } from './account-house.ts'
+import { Browser } from './browser.ts'
 import { type IdentityProvider, openIdentityProvider } from './identity-provider.ts'
 
 const SECRET = 'the secret of the client'
@@ -47,50 +48,6 @@ after(async () => {
   await provider.close()
 })
 
-/** A browser: it follows where it is sent, and keeps the cookies of each host. */
-class Browser {
-  readonly cookies = new Map<string, Map<string, string>>()
-
-  async get(url: string): Promise<Response> {
-    const { host } = new URL(url)
-    const own = this.cookies.get(host) ?? new Map<string, string>()
-    this.cookies.set(host, own)
-    const cookie = [...own].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { cookie, 'sec-fetch-site': 'cross-site' },
-    })
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';')
-      const at = pair.indexOf('=')
-      if (/Max-Age=0|expires=Thu, 01 Jan 1970/i.test(line)) own.delete(pair.slice(0, at))
-      else own.set(pair.slice(0, at), pair.slice(at + 1))
-    }
-    return response
-  }
-
-  /** Goes on until nothing sends it on, or it would come to an address that begins so. */
-  async follow(
-    from: string,
-    until = 'nowhere',
-  ): Promise<{ readonly url: string; readonly response: Response }> {
-    let url = from
-    for (let steps = 0; steps < 20; steps += 1) {
-      const response = await this.get(url)
-      const location = response.headers.get('location')
-      if (location === null) return { url, response }
-      url = new URL(location, url).href
-      if (url.startsWith(until)) return { url, response }
-    }
-    throw new Error('sent around in circles')
-  }
-
-  get session(): string {
-    const own = this.cookies.get(new URL(house.url).host)
-    return `kontroler-session-${house.port}=${own?.get(`kontroler-session-${house.port}`) ?? ''}`
-  }
-}
-
 const start = (name = 'corp', to = ''): string => `${house.url}/api/v1/oidc/${name}${to}`
 const callback = (name = 'corp'): string => `${house.url}/api/v1/oidc/${name}/callback`
 
@@ -103,7 +60,7 @@ async function signedIn(subject: string, claims: object, name = 'corp'): Promise
   return browser
 }
 const me = async (browser: Browser) =>
-  (await house.ask('GET', '/api/v1/session', { cookie: browser.session })).body
+  (await house.ask('GET', '/api/v1/session', { cookie: browser.session(house.url) })).body
 const codeOf = async (response: Response): Promise<string> =>
   `${response.status} ${((await response.json()) as { code: string }).code}`
 
@@ -246,7 +203,7 @@ describe('what comes back', () => {
       change(url)
       const response = await browser.get(url.href)
       assert.equal(await codeOf(response), '401 SIGN_IN_FAILED')
-      assert.equal(browser.session.endsWith('='), true)
+      assert.equal(browser.session(house.url).endsWith('='), true)
     })
 
   test('says no, and nothing of what the provider wrote is repeated', async () => {
