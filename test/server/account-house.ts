@@ -50,6 +50,7 @@ export interface AccountHouseOptions {
   readonly settings?: Partial<AccountSettings>
   readonly providers?: readonly OidcSettings[]
   readonly limits?: NonNullable<ServerOptions['limits']>
+  readonly trustedProxies?: readonly string[]
   /** Stands between the server and the accounts. */
   readonly wrap?: (accounts: Accounts) => Accounts
 }
@@ -67,6 +68,7 @@ export async function openAccountHouse(options: AccountHouseOptions = {}): Promi
     port,
     clock,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
     accounts: async stored => {
       accounts = stored
       const settings = { ...SETTINGS_DEFAULT, publicUrl, ...options.settings }

@@ -340,6 +340,49 @@ test('no secret is anywhere but where it was shown: not in the database, the aud
   }
 })
 
+test('an address is taken from a header only where a proxy is trusted to write it', async () => {
+  for (const [trustedProxies, expected] of [
+    [[], '127.0.0.1'],
+    [['127.0.0.1'], '203.0.113.7'],
+    [['10.0.0.0/8'], '127.0.0.1'],
+  ] as const) {
+    const house = await openAccountHouse({ trustedProxies, limits: { triesPerAddressMax: 3 } })
+    try {
+      const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.7' }
+      for (let at = 0; at < 5; at += 1)
+        await house.ask('POST', '/api/v1/session', { headers, body: { name: `n${at}`, password: 'wrong' } })
+      const [last] = await newest(house)
+      assert.deepEqual([last?.address, last?.code], [expected, 'TOO_MANY_TRIES'])
+    } finally {
+      await house.close()
+    }
+  }
+})
+
+test('a log that is followed ends when its reader may not read it any more', async () => {
+  const house = await openAccountHouse({ limits: { heartbeatMs: 200 } })
+  try {
+    await house.addUser('root', '*=admin')
+    await house.addUser('ada', 'default=viewer')
+    await house.putDag(oneTask('slow', 'echo begun; sleep 60'))
+    const root = house.with(await house.token('root'))
+    const { id } = await root.call('createRun', { body: { dag: 'slow' } })
+    const path = `/api/v1/runs/${id}/tasks/work/log?follow=true`
+    const authorization = `Bearer ${await house.token('ada')}`
+    const open = (): Promise<Response> => house.send(path, { headers: { authorization } })
+    let response = await open()
+    while (response.status !== 200) response = await open()
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await root.call('changeUser', { params: { user: 'ada' }, body: { roles: { elsewhere: 'admin' } } })
+    while ((await reader?.read())?.done === false);
+    assert.equal((await root.call('getRun', { params: { run: id } })).phase, 'running')
+    await root.call('cancelRun', { params: { run: id } })
+  } finally {
+    await house.close()
+  }
+})
+
 describe('answers that take long', () => {
   let house: AccountHouse
   before(async () => {

@@ -56,7 +56,7 @@ export interface House {
   close(): Promise<void>
 }
 
-export interface HouseOptions extends Pick<ServerOptions, 'limits'> {
+export interface HouseOptions extends Pick<ServerOptions, 'limits' | 'trustedProxies'> {
   readonly routes?: readonly AnyRoute[]
   /** Stands between the server and the store. */
   readonly wrap?: (store: Store) => Store
@@ -101,6 +101,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     trouble: (_id, error) => troubles.push(error),
     checkAnswers: true,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
   }
   const open = (port: number): Promise<Server> => openServer(parts, options.routes ?? ROUTES, port)
   let server = await open(options.port ?? 0)

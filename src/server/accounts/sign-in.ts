@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import type { Session, User } from '../../ports/accounts.ts'
 import { credentialsOf } from '../guard.ts'
 import type { ServerParts } from '../parts.ts'
 import { RequestProblem } from '../problem.ts'
+import { networkOf } from './addresses.ts'
 import type { AccountParts } from './parts.ts'
 import { hashOf, isSecret, newSecret } from './secrets.ts'
 
@@ -74,21 +74,24 @@ export async function userByPassword(
   return found.user
 }
 
+/** What a try was counted under. */
+export interface Counted {
+  readonly user: string
+  readonly address: string
+}
+
 /**
  * Counts a try before it is looked at, so that of many at once no more are than may be.
  *
+ * @param name  Null where it is about no user: whoever tries then keeps nobody but themselves from going on.
  * @throws {RequestProblem} `TOO_MANY_TRIES`
  */
-export async function countTry(
-  parts: ServerParts,
-  name: string,
-  address: string,
-): Promise<{ readonly user: string; readonly address: string }> {
+export async function countTry(parts: ServerParts, name: string | null, address: string): Promise<Counted> {
   const { triesPerUserMax, triesPerAddressMax, triesWindowMs } = parts.limits
   // Somebody may have typed their password for their name: only a hash is kept.
-  const keys = { user: `user:${digest(name)}`, address: `address:${network(address)}` }
+  const keys = { user: `user:${digest(name ?? '')}`, address: `address:${networkOf(address)}` }
   const tries = [
-    { key: keys.user, max: triesPerUserMax },
+    ...(name === null ? [] : [{ key: keys.user, max: triesPerUserMax }]),
     { key: keys.address, max: triesPerAddressMax },
   ]
   const now = parts.clock.now()
@@ -106,12 +109,3 @@ export function signInFailed(): RequestProblem {
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
-
-/** Who has one address of version 6 has all of its network. */
-function network(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '')
-  if (!isIPv6(plain)) return plain
-  const [left = [], right = []] = plain.split('::').map(part => part.split(':').filter(word => word !== ''))
-  const gap = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
-  return [...left, ...gap, ...right].slice(0, 4).join(':')
-}

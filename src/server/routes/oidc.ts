@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { OidcProvider } from '../accounts/oidc.ts'
-import { accountsOf, beginSession, signInFailed } from '../accounts/sign-in.ts'
+import { accountsOf, beginSession, countTry, signInFailed } from '../accounts/sign-in.ts'
 import { credentialsOf } from '../guard.ts'
 import type { ServerParts } from '../parts.ts'
 import { RequestProblem } from '../problem.ts'
@@ -51,11 +51,13 @@ const finish = route({
       headers: { location: 'Where to go on.', 'set-cookie': 'The session.' },
     },
   },
-  async handle({ params, url, header, note, parts }) {
+  async handle({ params, url, header, address, note, parts }) {
     const { accounts, cookies } = accountsOf(parts)
     const cookie = header('cookie')
     const flow = credentialsOf(cookie === null ? {} : { cookie }).cookies.get(cookies.flow)
     const provider = providerOf(parts, params.provider)
+    // Each one asks the provider: nobody may have it asked as often as they like.
+    const counted = await countTry(parts, null, address)
     const at = url.indexOf('?')
     const { returnTo, ...identity } = await provider.finish(at < 0 ? '' : url.slice(at), flow)
     const id = parts.identity.id()
@@ -66,6 +68,7 @@ const finish = route({
       const message = 'your groups give you no role here'
       throw new RequestProblem('NO_ROLE', message, 'ask who manages the users').denying(null)
     }
+    await accounts.forgive(counted.user, counted.address)
     const begun = await beginSession(parts, user, cookie)
     const set = [begun.cookie, cookies.set(cookies.flow, '', 0)]
     return { status: 303, headers: { location: returnTo, 'set-cookie': set } }

@@ -122,7 +122,7 @@ const setUp = route({
     const { code, name } = body
     if (!settings.passwords) throw codeWrong()
     checkPassword(body.password, name, parts.limits)
-    await countTry(parts, 'setup code', address)
+    await countTry(parts, null, address)
     const hash = await passwords.hash(body.password)
     const at = parts.clock.now()
     const id = parts.identity.id()
