@@ -128,6 +128,29 @@ test('JSON is taken as YAML is, and its mistakes have places too', async () => {
   )
 })
 
+test('a long document is read beside everything else, with the same problems', async () => {
+  const tasks = Array.from({ length: 8_000 }, (_, index) => `    - {name: t${index}, image: x, command: [a]}`)
+  const head =
+    'apiVersion: kontroler.greedykomodo/v1alpha1\nkind: DAG\nmetadata: {name: long}\nspec:\n  task:\n'
+  const body = `${head}${tasks.join('\n')}\n    - {name: last, imgae: x, command: [a]}\n`
+  const editor = house.as('editor')
+  const reading = editor.call('validate', { body })
+  let answered = 0
+  const others = (async () => {
+    for (; answered < 20; answered += 1) await house.send('/health')
+  })()
+  const { problems } = await reading
+  assert.deepEqual(
+    problems.map(({ code, at: place }) => [code, place?.line]),
+    [
+      ['IMAGE_MISSING', 8_006],
+      ['FIELD_UNKNOWN', 8_006],
+    ],
+  )
+  await others
+  assert.equal(answered, 20)
+})
+
 test('one document, and the one of the address', async () => {
   const put = (body: string) => codeOf(house.as('editor').call('putDag', { ...at('one'), body }))
   assert.equal(await put(oneTask('two', 'true')), '422 INVALID_DOCUMENT')

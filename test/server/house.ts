@@ -19,6 +19,7 @@ import type { Accounts } from '../../src/ports/accounts.ts'
 import type { Authenticator, Principal, Role } from '../../src/ports/authenticator.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { AccountParts } from '../../src/server/accounts/parts.ts'
+import type { ValueSource } from '../../src/ports/secrets.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { ServerOptions } from '../../src/server/parts.ts'
 import type { AnyRoute } from '../../src/server/route.ts'
@@ -58,6 +59,8 @@ export interface House {
 
 export interface HouseOptions extends Pick<ServerOptions, 'limits' | 'trustedProxies'> {
   readonly routes?: readonly AnyRoute[]
+  /** Values of Secrets by name and key. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** Stands between the server and the store. */
   readonly wrap?: (store: Store) => Store
   readonly clock?: Clock
@@ -72,11 +75,14 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const folder = await mkdtemp(join(tmpdir(), 'kontroler-server-'))
   const place = environment({ state: join(folder, 'state') })
   const local = await openLocal(place, true)
-  const none = { secret: () => Promise.resolve(null), configMap: () => Promise.resolve(null) }
+  const values: ValueSource = {
+    secret: (_namespace, { name, key }) => Promise.resolve(options.secrets?.[`${name}/${key}`] ?? null),
+    configMap: () => Promise.resolve(null),
+  }
   const troubles: unknown[] = []
   const engine = await openEngine(
     local,
-    none,
+    values,
     {},
     { maxParallel: 8, pools: new Map(), stopGraceMs: 500, pollMs: 50 },
     await chooseExecutor(place, 'process'),

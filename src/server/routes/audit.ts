@@ -9,7 +9,7 @@ import { RequestProblem } from '../problem.ts'
 import { type AnyRoute, ok, route } from '../route.ts'
 import { auditPage, auditVerdict } from '../schemas/account.ts'
 import { after, limit, moment, namespace } from '../schemas/values.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 
 const AUDIT = '/api/v1/audit'
 /** Who is admin of some namespaces sees what was done there, and nothing of what belongs to none. */

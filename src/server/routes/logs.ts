@@ -143,7 +143,10 @@ function followed(
   return stream
 }
 
-/** Ends are looked at before the bytes: what is read after an end was recorded is all there will ever be. */
+/**
+ * An end is looked for only when somebody wrote to the store, and the bytes once more after it: what is read after an
+ * end was recorded is all there will ever be.
+ */
 async function* growing(
   { store, logs, clock, limits }: ServerParts,
   ref: LogRef,
@@ -151,17 +154,24 @@ async function* growing(
   stillMay: () => Promise<boolean>,
 ): AsyncGenerator<Uint8Array> {
   let asked = clock.now()
+  let mark: number | null = null
+  let over = false
   for (let at = offset; ; ) {
     if (clock.now() - asked >= limits.heartbeatMs) {
       if (!(await stillMay())) return
       asked = clock.now()
     }
-    const over = await hasEnded(store, ref)
     const bytes = await logs.read(ref, at, CHUNK_BYTES)
     at += bytes.length
-    if (bytes.length > 0) yield bytes
-    else if (over) return
-    else await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
+    if (bytes.length > 0) {
+      yield bytes
+      continue
+    }
+    if (over) return
+    const now = await store.changeMark()
+    if (now !== mark) over = await hasEnded(store, ref)
+    mark = now
+    if (!over) await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
   }
 }
 

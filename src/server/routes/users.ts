@@ -18,7 +18,7 @@ import {
   userTokenParams,
 } from '../schemas/account.ts'
 import { after, limit } from '../schemas/values.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 import { unknownToken } from './tokens.ts'
 
 const USERS = '/api/v1/users'
