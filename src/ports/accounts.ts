@@ -47,7 +47,11 @@ export interface Accounts {
    */
   userOfIdentity(identity: Identity): Promise<User>
 
-  /** @returns false, with nothing written: the user is gone, disabled, or was changed since that version. */
+  /**
+   * Of more than {@link ACCOUNT_LIMITS.sessionsPerUserMax} the oldest ends.
+   *
+   * @returns false, with nothing written: the user is gone, disabled, or was changed since that version.
+   */
   addSession(session: NewSession): Promise<boolean>
   /** One that has not ended, of a user who is not disabled, with the user as they are now. */
   session(hash: string, now: number): Promise<Session | null>
@@ -103,6 +107,8 @@ export interface StoreWithAccounts extends Store {
 export const ACCOUNT_LIMITS = {
   /** Tokens of one user that are good at once. */
   tokensPerUserMax: 100,
+  /** Sessions of one user at once; a further one ends the oldest. */
+  sessionsPerUserMax: 100,
   /** Namespaces in which one user has a role. */
   grantsMax: 500,
   /** Entries of the audit log that are read at a time. */

@@ -291,6 +291,24 @@ function sessionContract(withAccounts: WithAccounts): void {
     },
   )
 
+  withAccounts('sessions of one user are bounded: the oldest ends', async accounts => {
+    for (const name of ['ada', 'bo']) await accounts.addUser(user(name))
+    const add = (name: string, number: number): Promise<boolean> =>
+      accounts.addSession({
+        hash: `${name}${number}`,
+        user: `id-${name}`,
+        userVersion: 1,
+        at: number,
+        idleMs: 10_000,
+        endsAt: 20_000,
+      })
+    await add('bo', 0)
+    for (let number = 0; number <= ACCOUNT_LIMITS.sessionsPerUserMax; number += 1) await add('ada', number)
+    assert.equal(await accounts.session('ada0', 500), null)
+    for (const hash of ['ada1', `ada${ACCOUNT_LIMITS.sessionsPerUserMax}`, 'bo0'])
+      assert.notEqual(await accounts.session(hash, 500), null, hash)
+  })
+
   withAccounts('none begins for who is disabled, gone, or changed since the proof', async accounts => {
     await accounts.addUser(user('ada'))
     const begin = (over: object) =>

@@ -57,7 +57,7 @@ export interface AccountHouseOptions {
 
 export async function openAccountHouse(options: AccountHouseOptions = {}): Promise<AccountHouse> {
   const port = await freePort()
-  const publicUrl = `http://127.0.0.1:${port}`
+  const publicUrl = options.settings?.publicUrl ?? `http://127.0.0.1:${port}`
   let shift = 0
   const clock: Clock = { ...systemClock, now: () => Date.now() + shift }
   const limits = { ...SERVER_LIMITS, ...options.limits }

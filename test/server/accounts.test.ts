@@ -383,3 +383,40 @@ describe('tokens', () => {
     assert.equal(await rolesOf(token), undefined)
   })
 })
+
+describe('behind a proxy that speaks TLS', () => {
+  let house: AccountHouse
+  before(async () => {
+    house = await openAccountHouse({ settings: { publicUrl: 'https://kontroler.example' } })
+    await house.addUser('ada', 'default=viewer')
+  })
+  after(() => house.close())
+  const send = (lines: readonly string[], body = ''): Promise<string> =>
+    house.raw(
+      [
+        ...lines,
+        'connection: close',
+        ...(body === '' ? [] : [`content-length: ${body.length}`]),
+        '',
+        body,
+      ].join('\r\n'),
+    )
+
+  test('the public name is one of this server, and its cookies are for TLS and this host alone', async () => {
+    const host = 'host: kontroler.example'
+    const body = JSON.stringify({ name: 'ada', password: PASSWORD })
+    const head = ['POST /api/v1/session HTTP/1.1', host, 'content-type: application/json']
+    const said = await send([...head, 'origin: https://kontroler.example'], body)
+    const [, value = ''] =
+      /set-cookie: __Host-kontroler-session=([\w-]{43}); Path=\/; Max-Age=604800; HttpOnly; SameSite=Lax; Secure\r/.exec(
+        said,
+      ) ?? []
+    assert.notEqual(value, '', said)
+    const cookie = `cookie: __Host-kontroler-session=${value}`
+    assert.match(await send(['GET /api/v1/session HTTP/1.1', host, cookie]), /^HTTP\/1\.1 200 /)
+    const planted = `cookie: kontroler-session-443=${value}`
+    assert.match(await send(['GET /api/v1/session HTTP/1.1', host, planted]), /^HTTP\/1\.1 401 /)
+    assert.match(await send(['GET /health HTTP/1.1', 'host: kontroler.example.evil']), /^HTTP\/1\.1 421 /)
+    assert.match(await send([...head, 'origin: https://evil.example'], body), /^HTTP\/1\.1 403 /)
+  })
+})

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { NewSession, Session, Tries } from '../../ports/accounts.ts'
+import { ACCOUNT_LIMITS, type NewSession, type Session, type Tries } from '../../ports/accounts.ts'
 import type { SqlDialect } from '../dialect.ts'
 import type { Tables } from '../tables.ts'
 import { userRows, usersOf } from './user-rows.ts'
@@ -11,6 +11,16 @@ export async function addSession(
 ): Promise<boolean> {
   const { hash, user, at, idleMs, endsAt } = session
   if (!(await isAsAsked(trx, dialect, user, session.userVersion))) return false
+  const oldest = await trx
+    .selectFrom('session')
+    .select('hash')
+    .where('account', '=', user)
+    .orderBy('created_at', 'desc')
+    .orderBy('hash')
+    .offset(ACCOUNT_LIMITS.sessionsPerUserMax - 1)
+    .limit(ACCOUNT_LIMITS.sessionsPerUserMax)
+    .execute()
+  for (const one of oldest) await removeSession(trx, one.hash)
   await trx
     .insertInto('session')
     .values({ hash, account: user, created_at: at, seen_at: at, idle_ms: idleMs, ends_at: endsAt })
