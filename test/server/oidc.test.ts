@@ -9,6 +9,7 @@ import { Browser } from './browser.ts'
 import { type IdentityProvider, openIdentityProvider } from './identity-provider.ts'
 
 const SECRET = 'the secret of the client'
+let secret = SECRET
 const GROUPS: ReadonlyMap<string, Grants> = new Map([
   ['platform', grants('*=admin')],
   ['data', grants('data=editor')],
@@ -24,7 +25,7 @@ before(async () => {
     title: 'Corporate',
     issuer: `http://127.0.0.1:${port}`,
     clientId: 'kontroler',
-    clientSecret: () => SECRET,
+    clientSecret: () => secret,
     scopes: ['profile'],
     nameClaim: 'preferred_username',
     groupsClaim: 'groups',
@@ -217,6 +218,22 @@ describe('what comes back', () => {
   test('a provider that knows another client lets nobody in', async () => {
     const { response } = await new Browser().follow(start('unknown'))
     assert.ok(response.status >= 400)
+  })
+
+  test('after a refusal the secret of the client is read again: it may have been renewed', async () => {
+    const comes = async (change: (url: URL) => void = () => undefined): Promise<number> => {
+      const browser = new Browser()
+      const url = await comingBack(browser)
+      change(url)
+      return (await browser.get(url.href)).status
+    }
+    assert.equal(await comes(), 303)
+    secret = 'another secret'
+    assert.equal(await comes(), 303)
+    assert.equal(await comes(url => url.searchParams.set('code', 'x')), 401)
+    assert.equal(await comes(), 401)
+    secret = SECRET
+    assert.equal(await comes(), 303)
   })
 
   test('a provider that is away is told apart from a refusal, and keeps nobody from anything else', async () => {

@@ -102,7 +102,13 @@ export function oidcProvider(settings: OidcSettings, publicUrl: string): OidcPro
       const derived = derive(secret, settings.name)
       const url = new URL(callback + query)
       const returnTo = localPath(Buffer.from(place, 'base64url').toString())
-      return { ...(await vouched(config, settings, url, derived)), returnTo }
+      try {
+        return { ...(await vouched(config, settings, url, derived)), returnTo }
+      } catch (error) {
+        // The secret may have been renewed, or the provider moved: the next one asks for all of it again.
+        found = null
+        throw error
+      }
     },
   }
 }

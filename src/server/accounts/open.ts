@@ -16,7 +16,7 @@ export interface AccountsOptions {
   /** The address that the server listens on, for a configuration that names none. */
   readonly url: string
   readonly limits: Limits
-  /** Reads a file with a secret, each time that it is needed: it may be renewed. */
+  /** Reads a file with a secret, whenever a provider is asked what it is anew: it may have been renewed. */
   readonly secretIn: (file: string) => string
 }
 

@@ -1,8 +1,7 @@
 import type { Kysely } from 'kysely'
-import { ACCOUNT_LIMITS, type NewSession, type Session, type Tries } from '../../ports/accounts.ts'
+import { ACCOUNT_LIMITS, type NewSession, type Tries } from '../../ports/accounts.ts'
 import type { SqlDialect } from '../dialect.ts'
 import type { Tables } from '../tables.ts'
-import { userRows, usersOf } from './user-rows.ts'
 
 export async function addSession(
   trx: Kysely<Tables>,
@@ -44,21 +43,6 @@ export async function isAsAsked(
     .modifyEnd(dialect.locked)
     .executeTakeFirst()
   return found !== undefined
-}
-
-export async function session(db: Kysely<Tables>, hash: string, now: number): Promise<Session | null> {
-  const rows = await userRows(db)
-    .innerJoin('session', 'session.account', 'account.id')
-    .select(['session.created_at as begunAt', 'session.seen_at as seenAt', 'session.ends_at as endsAt'])
-    .where('session.hash', '=', hash)
-    .where('session.ends_at', '>', now)
-    .where(({ eb }) => eb(eb('session.seen_at', '+', eb.ref('session.idle_ms')), '>', now))
-    .where('account.disabled', '=', 0)
-    .execute()
-  const [user] = usersOf(rows)
-  const [row] = rows
-  if (user === undefined || row === undefined) return null
-  return { hash, createdAt: row.begunAt, seenAt: row.seenAt, endsAt: row.endsAt, user }
 }
 
 export async function touchSession(trx: Kysely<Tables>, hash: string, now: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Accounts } from '../../ports/accounts.ts'
 import type { SqlDialect } from '../dialect.ts'
 import type { GroupCommit } from '../group-commit.ts'
 import type { Tables } from '../tables.ts'
+import { lookUps } from './look-ups.ts'
 import * as log from './audit.ts'
 import * as sessions from './sessions.ts'
 import * as tokens from './tokens.ts'
@@ -13,6 +14,7 @@ import * as users from './users.ts'
 export function sqlAccounts(read: Kysely<Tables>, dialect: SqlDialect, commits: GroupCommit): Accounts {
   const write = <T>(work: (trx: Kysely<Tables>) => Promise<T>): Promise<T> =>
     commits.write(({ trx }) => work(trx))
+  const asked = lookUps(read)
   return {
     isEmpty: () => users.isEmpty(read),
     offerSetup: (hash, at) => write(trx => users.offerSetup(trx, hash, at)),
@@ -25,11 +27,11 @@ export function sqlAccounts(read: Kysely<Tables>, dialect: SqlDialect, commits: 
     removeUser: id => write(trx => users.removeUser(trx, id)),
     userOfIdentity: identity => write(trx => users.userOfIdentity(trx, identity)),
     addSession: session => write(trx => sessions.addSession(trx, dialect, session)),
-    session: (hash, now) => sessions.session(read, hash, now),
+    session: (hash, now) => asked.session(hash, now),
     touchSession: (hash, now) => write(trx => sessions.touchSession(trx, hash, now)),
     removeSession: hash => write(trx => sessions.removeSession(trx, hash)),
     addToken: token => write(trx => tokens.addToken(trx, dialect, token)),
-    tokenOf: (hash, now) => tokens.tokenOf(read, hash, now),
+    tokenOf: (hash, now) => asked.tokenOf(hash, now),
     tokens: user => tokens.tokens(read, user),
     touchToken: (id, now) => write(trx => tokens.touchToken(trx, id, now)),
     revokeToken: (user, id, at) => write(trx => tokens.revokeToken(trx, user, id, at)),

@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
-import { ACCOUNT_LIMITS, AccountError, type NewToken, type Token, type User } from '../../ports/accounts.ts'
+import { ACCOUNT_LIMITS, AccountError, type NewToken, type Token } from '../../ports/accounts.ts'
 import type { SqlDialect } from '../dialect.ts'
 import type { Tables } from '../tables.ts'
 import { isAsAsked } from './sessions.ts'
-import { grantsOf, grantsText, userById } from './user-rows.ts'
+import { grantsOf, grantsText } from './user-rows.ts'
 
 export async function addToken(trx: Kysely<Tables>, dialect: SqlDialect, token: NewToken): Promise<boolean> {
   const { id, hash, user, name, roles, at, expiresAt } = token
@@ -31,23 +31,6 @@ export async function addToken(trx: Kysely<Tables>, dialect: SqlDialect, token: 
     })
     .execute()
   return true
-}
-
-export async function tokenOf(
-  db: Kysely<Tables>,
-  hash: string,
-  now: number,
-): Promise<{ readonly token: Token; readonly user: User } | null> {
-  const row = await tokenRows(db)
-    .select('account')
-    .where('hash', '=', hash)
-    .where('revoked_at', 'is', null)
-    .where(eb => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', now)]))
-    .executeTakeFirst()
-  if (row === undefined) return null
-  const { account, ...token } = row
-  const user = await userById(db, account)
-  return user === null || user.disabled ? null : { token: tokenFrom(token), user }
 }
 
 export async function tokens(db: Kysely<Tables>, user: string): Promise<readonly Token[]> {
@@ -94,6 +77,6 @@ function tokenRows(db: Kysely<Tables>) {
     ])
 }
 
-function tokenFrom({ roles, ...row }: Omit<Token, 'roles'> & { readonly roles: string }): Token {
+export function tokenFrom({ roles, ...row }: Omit<Token, 'roles'> & { readonly roles: string }): Token {
   return { ...row, roles: grantsOf(roles) }
 }
