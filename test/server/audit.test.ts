@@ -266,8 +266,12 @@ test('retention takes what is old and what is too much, and the rest stays verif
     const at = (now: number) => ({ now: () => now, after: () => () => undefined, soon: () => undefined })
     await tidy({ accounts, clock: at(11_000), auditKeep: 100, auditAgeMs: 8_000 })
     assert.deepEqual([(await accounts.verifyAudit()).first, (await accounts.verifyAudit()).intact], [3, true])
+    const [last] = await newest(house)
+    assert.deepEqual([last?.seq, last?.action, last?.object], [11, 'trimAudit', '2 entries'])
     await tidy({ accounts, clock: at(11_000), auditKeep: 4, auditAgeMs: 8_000 })
-    assert.deepEqual([(await accounts.verifyAudit()).first, (await accounts.verifyAudit()).intact], [7, true])
+    assert.deepEqual([(await accounts.verifyAudit()).first, (await accounts.verifyAudit()).intact], [8, true])
+    await tidy({ accounts, clock: at(11_000), auditKeep: 100, auditAgeMs: 8_000 })
+    assert.equal((await newest(house))[0]?.seq, 12)
   } finally {
     await house.close()
   }

@@ -1,4 +1,4 @@
-import type { Accounts } from '../../ports/accounts.ts'
+import type { Accounts, AuditFact } from '../../ports/accounts.ts'
 import type { Clock } from '../../ports/clock.ts'
 
 export interface HousekeepingOptions {
@@ -36,5 +36,24 @@ export async function tidy({
 }: Omit<HousekeepingOptions, 'trouble'>): Promise<void> {
   const now = clock.now()
   await accounts.sweep(now, now - TOKENS_KEPT_MS)
-  await accounts.trimAudit({ keep: auditKeep, before: now - auditAgeMs })
+  const gone = await accounts.trimAudit({ keep: auditKeep, before: now - auditAgeMs })
+  if (gone > 0) await accounts.record(trimmed(now, gone))
+}
+
+/** That entries are gone, and how many, stands in the log itself. */
+function trimmed(at: number, count: number): AuditFact {
+  return {
+    at,
+    actor: 'kontroler',
+    actorName: 'kontroler',
+    action: 'trimAudit',
+    namespace: null,
+    object: `${count} entries`,
+    outcome: 'done',
+    code: null,
+    address: null,
+    before: null,
+    after: null,
+    unrecorded: 0,
+  }
 }
