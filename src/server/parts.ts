@@ -4,6 +4,8 @@ import type { Control } from '../ports/control.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
 import type { Store } from '../ports/store.ts'
+import type { AccountParts } from './accounts/parts.ts'
+import type { Ledger } from './ledger.ts'
 import type { Live } from './live.ts'
 import type { Turns } from './turns.ts'
 
@@ -17,6 +19,10 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly identity: Identity
   readonly version: string
+  /** Users who sign in, and the audit log. Absent: whoever the authenticator knows, and nothing is written down. */
+  readonly accounts?: AccountParts
+  /** Addresses of proxies whose word about where a request comes from is taken. */
+  readonly trustedProxies?: readonly string[]
   /** Text for Prometheus, where somebody counts. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> }
   /** Told of every bug, with the correlation id that the client was given. */
@@ -33,6 +39,8 @@ export type Limits = { readonly [Name in keyof typeof import('./limits.ts').SERV
 export interface ServerParts extends Omit<ServerOptions, 'limits'> {
   readonly limits: Limits
   readonly live: Live
+  /** Null: nobody writes down what is done. */
+  readonly ledger: Ledger | null
   /** Whole logs of runs are replayed a few at a time. */
   readonly replays: Turns
   readonly followers: { count: number }
