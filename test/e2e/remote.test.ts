@@ -8,33 +8,37 @@ import { type Served, served } from '../remote/server.ts'
 
 /** Lines that can be told apart, some of them while the server is not there. */
 const LINES = 60
-const COUNTS = `apiVersion: kontroler.greedykomodo/v1alpha1
+/** A task that goes on until somebody ends it. */
+const ENDLESS = 100_000
+
+const counts = (lines: number): string => `apiVersion: kontroler.greedykomodo/v1alpha1
 kind: DAG
 metadata: {name: counts}
 spec:
   task:
     - name: count
       image: busybox
-      script: for i in $(seq 1 ${LINES}); do echo "line $i"; sleep 0.1; done
+      script: for i in $(seq 1 ${lines}); do echo "line $i"; sleep 0.1; done
     - {name: after, image: busybox, runAfter: [count], script: echo after}
 `
 
-async function counting(): Promise<Served> {
+async function counting(lines: number): Promise<Served> {
   return await served(async at => {
     await mkdir(join(at.folder, 'dags'))
-    await writeFile(join(at.folder, 'dags/counts.yaml'), COUNTS)
+    await writeFile(join(at.folder, 'dags/counts.yaml'), counts(lines))
   })
 }
 
 const expected = Array.from({ length: LINES }, (_, at) => `line ${at + 1}`)
 
 test('a server that is killed twice under watch and logs -f: both go on, nothing is lost or told twice', async t => {
-  const at = await counting()
+  const at = await counting(LINES)
   t.after(() => at.close())
   const run = (await at.there('submit', 'counts', '-o', 'name')).stdout.trim()
   const watch = at.startThere('watch', run, '-o', 'json')
   const alone = at.startThere('logs', '-f', run, 'count')
   const all = at.startThere('logs', '-f', run)
+  await until(() => watch.output() !== '' && all.output() !== '')
   for (const line of ['line 5\n', 'line 25\n']) {
     await until(() => alone.output().includes(line))
     await at.kill()
@@ -61,7 +65,7 @@ test('a server that is killed twice under watch and logs -f: both go on, nothing
 })
 
 test('Ctrl-C leaves a server that is away, and the run', async t => {
-  const at = await counting()
+  const at = await counting(ENDLESS)
   t.after(() => at.close())
   const run = (await at.there('submit', 'counts', '-o', 'name')).stdout.trim()
   const watch = at.startThere('watch', run, '-o', 'lines')
@@ -77,7 +81,7 @@ test('Ctrl-C leaves a server that is away, and the run', async t => {
 })
 
 test('who asks once is told that the server is away, and asks again when it is there', async t => {
-  const at = await counting()
+  const at = await counting(ENDLESS)
   t.after(() => at.close())
   const run = (await at.there('submit', 'counts', '-o', 'name')).stdout.trim()
   await until(async () => (await at.there('logs', run)).stdout.includes('line 1'))
@@ -91,12 +95,12 @@ test('who asks once is told that the server is away, and asks again when it is t
 })
 
 test('a token that is changed while somebody watches is told', async t => {
-  const at = await counting()
+  const at = await counting(ENDLESS)
   t.after(() => at.close())
   const run = (await at.there('submit', 'counts', '-o', 'name')).stdout.trim()
-  const watch = at.startThere('watch', run, '-o', 'none')
+  const watch = at.startThere('watch', run, '-o', 'lines')
   const follow = at.startThere('logs', '-f', run)
-  await until(() => follow.output().includes('line 2'))
+  await until(() => watch.output() !== '' && follow.output().includes('line 2'))
   await at.kill()
   await writeFile(at.tokenFile, `${'A'.repeat(43)}\n`)
   await at.restart()
