@@ -4,10 +4,11 @@ import { StoreError } from '../ports/store.ts'
 import type { SqlDialect } from './dialect.ts'
 import type { Dialect, Migration } from './migration.ts'
 import { first } from './migrations/0001-first.ts'
+import { deliveries } from './migrations/0002-deliveries.ts'
 import type { Tables } from './tables.ts'
 
 /** Every step, in order, without a gap. */
-export const MIGRATIONS: readonly Migration[] = [first]
+export const MIGRATIONS: readonly Migration[] = [first, deliveries]
 
 const STEPS_TABLE = `CREATE TABLE IF NOT EXISTS schema_step (
   number INTEGER NOT NULL PRIMARY KEY,

@@ -151,6 +151,36 @@ CREATE TABLE skip (
   at BIGINT NOT NULL,
   PRIMARY KEY (namespace, dag, to_at, from_at, reason)
 ) WITHOUT ROWID;
+CREATE TABLE subscriber (
+  name TEXT NOT NULL PRIMARY KEY,
+  position BIGINT NOT NULL
+);
+CREATE TABLE delivery_line (
+  run TEXT NOT NULL PRIMARY KEY,
+  host TEXT NOT NULL,
+  last BIGINT NOT NULL,
+  next_at BIGINT,
+  claim TEXT,
+  gone INTEGER NOT NULL
+);
+CREATE INDEX delivery_line_due ON delivery_line (host, next_at, run) WHERE next_at IS NOT NULL;
+CREATE TABLE delivery (
+  run TEXT NOT NULL,
+  number BIGINT NOT NULL,
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  event TEXT NOT NULL,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'failed', 'gone')),
+  attempts BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  since BIGINT NOT NULL,
+  settled_at BIGINT,
+  log TEXT NOT NULL,
+  PRIMARY KEY (run, number)
+);
+CREATE INDEX delivery_dag ON delivery (namespace, dag, created_at, run, number);
+CREATE INDEX delivery_waiting ON delivery (run, number) WHERE state = 'waiting';
 CREATE TRIGGER ended_attempt_never_changes BEFORE UPDATE OF phase ON attempt FOR EACH ROW WHEN OLD.phase = 'ended' AND NEW.phase <> 'ended'
 BEGIN SELECT RAISE(ABORT, 'ended attempt never changes'); END;
 CREATE TRIGGER event_is_within_the_version BEFORE INSERT ON event FOR EACH ROW WHEN NOT EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND version >= NEW.seq)

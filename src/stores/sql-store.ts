@@ -24,6 +24,7 @@ import type {
 } from '../ports/store.ts'
 import { type AppendStatements, appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
 import { changes } from './changes.ts'
+import { SqlDeliveries } from './deliveries.ts'
 import * as dags from './dags.ts'
 import type { SqlDialect } from './dialect.ts'
 import * as engines from './engines.ts'
@@ -58,6 +59,7 @@ export interface Database {
 
 /** The {@link Store} over kysely. */
 export class SqlStore implements Store {
+  readonly deliveries: SqlDeliveries
   readonly #database: Database
   readonly #read: Kysely<Tables>
   readonly #commits: GroupCommit
@@ -78,6 +80,7 @@ export class SqlStore implements Store {
       },
       feed: writing => this.#feed.write(writing),
     })
+    this.deliveries = new SqlDeliveries(this.#commits, read, dialect)
   }
 
   async append(append: Append): Promise<void> {

@@ -45,7 +45,7 @@ file.test(
     assert.ok(first !== undefined)
     const { number, name, sql } = first
     const edited = { number, name, sql: { ...sql, postgres: [...sql.postgres, ...EXTRA] } }
-    await refused('SCHEMA_CHANGED', openPostgresStore(url, { migrations: [edited] }))
+    await refused('SCHEMA_CHANGED', openPostgresStore(url, { migrations: [edited, ...MIGRATIONS.slice(1)] }))
     await (await openPostgresStore(url, { migrations: [...MIGRATIONS, extra] })).close()
     const before = await tablesOf(server, url)
     assert.ok(before.includes('extra'))

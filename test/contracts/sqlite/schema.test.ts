@@ -64,7 +64,7 @@ test('SCHEMA_CHANGED: a step that was edited after it was applied is refused', (
       name: first.name,
       sql: { ...first.sql, sqlite: [...first.sql.sqlite, 'CREATE TABLE more (a TEXT)'] },
     }
-    await refused('SCHEMA_CHANGED', openSqliteStore(file, { migrations: [edited] }))
+    await refused('SCHEMA_CHANGED', openSqliteStore(file, { migrations: [edited, ...MIGRATIONS.slice(1)] }))
   }))
 
 test('a newer program brings an older database up, and keeps what is in it', () =>
@@ -86,23 +86,29 @@ test('a step that fails half way leaves the schema as it was', () =>
     assert.equal(schemaOf(file), before)
   }))
 
-test('killed at any of the statements of the start (every third is tried), it leaves the old schema or the new', () =>
+test('killed at any of the statements of the start (every third is tried), it leaves one step or the next', () =>
   inFolder(async folder => {
     const wanted = readFileSync(SCHEMA, 'utf8')
-    const seen = new Set<string>()
+    const steps = ['']
+    for (const { number } of MIGRATIONS) {
+      const file = join(folder, `step-${number}.db`)
+      await (await openSqliteStore(file, { migrations: MIGRATIONS.slice(0, number) })).close()
+      steps.push(schemaOf(file))
+    }
+    const seen = new Set<number>()
     const ended: (number | null)[] = []
     const killedAt = async (statement: number): Promise<void> => {
       const file = join(folder, `${statement}.db`)
       ended.push(await child('openAndDieAt', file, String(statement)).end)
       const left = schemaOf(file)
-      assert.ok(['', wanted].includes(left), `killed at statement ${statement}`)
-      seen.add(left === '' ? 'old' : 'new')
+      assert.ok(steps.includes(left), `killed at statement ${statement}`)
+      seen.add(steps.indexOf(left))
       await (await openSqliteStore(file)).close()
       assert.equal(schemaOf(file), wanted)
     }
     for (let at = 1; !ended.includes(0); at += 6) await Promise.all([killedAt(at), killedAt(at + 3)])
     assert.ok(ended.length > 10)
-    assert.deepEqual(seen, new Set(['old', 'new']))
+    assert.deepEqual([...seen].toSorted(), [...steps.keys()])
   }))
 
 test('six processes that make the same new database at once all succeed', () =>
