@@ -39,7 +39,7 @@ export function deliveriesContract(withStore: WithStore): void {
       const made = await Promise.all(
         [store, other, store, other].map(one => one.deliveries.enqueue(batch(0, 1, ['r', 'a']))),
       )
-      assert.deepEqual(made.toSorted(), [false, false, false, true])
+      assert.equal(made.filter(one => one).length, 1)
       assert.equal(await store.deliveries.waiting('r'), 1)
     } finally {
       await other.close()
@@ -180,10 +180,7 @@ export function deliveriesContract(withStore: WithStore): void {
       { host: 'two', dueAt: 10 },
     ])
     const claimed = await deliveries.claim(claim(30, { host: 'one', limit: 9 }))
-    assert.deepEqual(claimed.map(({ run, host }) => [run, host]).toSorted(), [
-      ['r', 'one'],
-      ['t', 'one'],
-    ])
+    assert.deepEqual(new Set(claimed.map(({ run, host }) => `${run} ${host}`)), new Set(['r one', 't one']))
   })
 
   withStore('runs that other engines drive are left to them', async store => {

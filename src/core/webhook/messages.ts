@@ -12,9 +12,9 @@ export interface MessageContext {
   readonly created: RunCreated
   /** Number of the run, for receivers that know runs by numbers. */
   readonly runNumber: number
-  taskNumber(task: string): number
+  readonly taskNumber: (task: string) => number
   /** How long an attempt took, from its start to its end. */
-  attemptMs(task: string, attempt: number): number
+  readonly attemptMs: (task: string, attempt: number) => number
 }
 
 /**
