@@ -129,6 +129,5 @@ export function ignoredNotes(
 /** Fields of a DAG that are read and checked, but that nothing acts on yet. */
 const NOT_YET: Readonly<Record<string, string>> = {
   triggers: 'are not listened to yet: it starts by hand, on its schedules and by DagRuns',
-  webhook: 'is not called yet: nothing is sent',
   retention: 'is not applied yet: all history is kept',
 }

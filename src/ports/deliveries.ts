@@ -85,6 +85,10 @@ export interface ClaimedDelivery extends NewDelivery {
   readonly since: number
 }
 
+/** Stable for a message however often it is sent, so that its receiver knows it again. */
+export const deliveryId = ({ run, number }: Pick<NewDelivery, 'run' | 'number'>): string =>
+  `msg_${run}_${number}`
+
 /** How one attempt went. */
 export interface DeliveryAttempt {
   readonly at: number
@@ -105,7 +109,7 @@ export interface DeliveryResult {
   readonly number: number
   readonly claim: string
   readonly attempt: DeliveryAttempt
-  readonly then:
+  readonly follows:
     | { readonly state: 'delivered' | 'failed' | 'gone' }
     | { readonly state: 'waiting'; readonly at: number }
 }

@@ -9,6 +9,7 @@ export const API_CODES = {
   FORBIDDEN: [403, 'who asks may look, but not do this'],
   WRONG_ORIGIN: [403, 'another site asks, in the name of somebody who is signed in here'],
   NOT_FOUND: [404, 'there is nothing of that address'],
+  UNKNOWN_DELIVERY: [404, 'the run has no message of that number'],
   METHOD_NOT_ALLOWED: [405, 'the address is there, but not with that method'],
   NOT_ACCEPTABLE: [406, 'the client takes none of the forms that the answer has'],
   REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],

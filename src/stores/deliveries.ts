@@ -108,14 +108,14 @@ export class SqlDeliveries implements Deliveries {
         .set({
           attempts: row.attempts + 1,
           log: JSON.stringify(log),
-          state: then.state,
-          settled_at: then.state === 'waiting' ? null : endedAt,
+          state: follows.state,
+          settled_at: follows.state === 'waiting' ? null : endedAt,
         })
         .where('run', '=', run)
         .where('number', '=', number)
         .execute()
-      if (then.state === 'gone') await endLine(trx, run, endedAt)
-      else if (then.state === 'waiting') await setLine(trx, run, { next_at: then.at, claim: null })
+      if (follows.state === 'gone') await endLine(trx, run, endedAt)
+      else if (follows.state === 'waiting') await setLine(trx, run, { next_at: follows.at, claim: null })
       else {
         const next = await firstWaiting(trx, run)
         await setLine(trx, run, { next_at: next === undefined ? null : endedAt, claim: null })

@@ -272,9 +272,9 @@ const attempt = (): DeliveryAttempt => ({
   response: 'no',
 })
 
-function result(claimed: ClaimedDelivery | undefined, then: DeliveryResult['then']): DeliveryResult {
+function result(claimed: ClaimedDelivery | undefined, follows: DeliveryResult['follows']): DeliveryResult {
   assert.ok(claimed !== undefined)
-  return { run: claimed.run, number: claimed.number, claim: claimed.claim, attempt: attempt(), then }
+  return { run: claimed.run, number: claimed.number, claim: claimed.claim, attempt: attempt(), follows }
 }
 
 async function states(store: Store): Promise<readonly string[]> {

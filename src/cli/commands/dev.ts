@@ -16,6 +16,7 @@ import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
+import type { Notifier } from '../notify.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Server } from '../../server/server.ts'
 import type { Environment } from '../settings.ts'
@@ -83,9 +84,12 @@ export async function dev(environment: Environment, directory: string, options: 
     const scheduled = new ScheduledDags(scheduler)
     const stopListening = onSignals(() => over.resolve())
     let server: Server | null = null
+    let notifier: Notifier | null = null
     try {
       say(`watching ${folder}; state in ${environment.stateDir}; Ctrl-C ends`)
       await scheduled.open(local.store)
+      const { openNotifier } = await import('../notify.ts')
+      notifier = openNotifier(engine, environment, text => say(paint('yellow', text)))
       const look = async (): Promise<void> => {
         await reload(watched, local, engine, scheduled, environment, say)
         await scheduler.look()
@@ -105,6 +109,7 @@ export async function dev(environment: Environment, directory: string, options: 
       stopListening()
       await server?.close()
       await scheduler.close()
+      await notifier?.close()
       const left = engine.driving().filter(({ phase }) => !isTerminal(phase))
       await engine.close()
       for (const { created } of left)

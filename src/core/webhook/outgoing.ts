@@ -4,7 +4,7 @@ import type { Json } from '../json.ts'
 /** Where the messages of a DAG's runs go. */
 export interface OutgoingWebhook {
   readonly url: string
-  /** False: any certificate of the receiver is taken. */
+  /** False: the certificate of the receiver is not looked at. */
   readonly verifyTls: boolean
   /** Null: all events. */
   readonly events: ReadonlySet<string> | null

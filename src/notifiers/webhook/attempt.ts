@@ -2,11 +2,12 @@ import type { SecretRef } from '../../core/dag/dag.ts'
 import { nextAttemptAt, retryAfterOf } from '../../core/webhook/back-off.ts'
 import type { OutgoingWebhook } from '../../core/webhook/outgoing.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type {
-  ClaimedDelivery,
-  DeliveryAttempt,
-  DeliveryCode,
-  DeliveryResult,
+import {
+  type ClaimedDelivery,
+  type DeliveryAttempt,
+  type DeliveryCode,
+  type DeliveryResult,
+  deliveryId,
 } from '../../ports/deliveries.ts'
 import type { ValueSource } from '../../ports/secrets.ts'
 import type { AddressPolicy } from './policy.ts'
@@ -39,24 +40,20 @@ export async function attemptDelivery(
   const { retryAfter, ...answer } = posted
   const attempt: DeliveryAttempt = { at, durationMs: Math.max(0, clock.now() - at), ...answer }
   const { run, number, claim } = delivery
-  return { run, number, claim, attempt, then: thenOf(delivery, attempt, retryAfter) }
+  return { run, number, claim, attempt, follows: followsOf(delivery, attempt, retryAfter) }
 }
 
-/** Stable for a message however often it is sent, so that its receiver knows it again. */
-export const idOf = ({ run, number }: Pick<ClaimedDelivery, 'run' | 'number'>): string =>
-  `msg_${run}_${number}`
-
-function thenOf(
+function followsOf(
   delivery: ClaimedDelivery,
   { code, at, durationMs }: DeliveryAttempt,
   retryAfter: string | null,
-): DeliveryResult['then'] {
+): DeliveryResult['follows'] {
   if (code === 'DELIVERED') return { state: 'delivered' }
   if (code === 'RECEIVER_GONE') return { state: 'gone' }
   if (code === 'WEBHOOK_REMOVED') return { state: 'failed' }
   const now = at + durationMs
   const patience = code === 'RECEIVER_BUSY' ? retryAfterOf(retryAfter, now) : null
-  const message = { id: idOf(delivery), attempts: delivery.attempts + 1, since: delivery.since }
+  const message = { id: deliveryId(delivery), attempts: delivery.attempts + 1, since: delivery.since }
   const next = nextAttemptAt(message, now, patience)
   return next === null ? { state: 'failed' } : { state: 'waiting', at: next }
 }
@@ -80,7 +77,7 @@ async function sent(
     for (const { name, value } of webhook.headers)
       headers[name.toLowerCase()] = value.kind === 'text' ? value.text : await read(value.secret)
     const key = webhook.secret === null ? null : await read(webhook.secret)
-    Object.assign(headers, signedHeaders(idOf(delivery), at, body, key))
+    Object.assign(headers, signedHeaders(deliveryId(delivery), at, body, key))
     const { url, verifyTls } = webhook
     const { policy, resolve, signal, timeoutMs = TIMEOUT_MS } = parts
     const posted = await post({ url, verifyTls, headers, body }, { policy, resolve, signal, timeoutMs })

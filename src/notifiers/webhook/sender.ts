@@ -8,7 +8,7 @@ import { type AttemptParts, attemptDelivery } from './attempt.ts'
 const UNDER_WAY_MAX = 128
 const PER_HOST_MAX = 4
 /** A claim of one who died ends after this; longer than an attempt may take. */
-const CLAIM_MS = 60_000
+const CLAIM_MS = 20_000
 /** Looked at this often for what others have put in line. */
 const LOOK_MS = 1_000
 /** When all that is due was claimed by others, or is left to them. */
@@ -26,6 +26,8 @@ export interface SenderParts extends Omit<AttemptParts, 'signal'> {
   /** Engines whose runs are left to them; asked before each claim. */
   readonly leftTo: () => Promise<readonly string[]>
   readonly trouble: (error: unknown) => void
+  /** How long a message is nobody else's. Default: somewhat longer than an attempt may take. */
+  readonly claimMs?: number
   /** Told how each attempt went, when that is durable. */
   readonly tried?: (delivery: ClaimedDelivery, result: DeliveryResult) => void
 }
@@ -116,7 +118,7 @@ export class WebhookSender {
       const limit = this.#room(host, now)
       if (limit <= 0 || this.#closed) continue
       const claim = this.#parts.identity.id()
-      const asked = { host, now, until: now + CLAIM_MS, limit, claim, leftTo }
+      const asked = { host, now, until: now + (this.#parts.claimMs ?? CLAIM_MS), limit, claim, leftTo }
       const claimed = await store.deliveries.claim(asked)
       for (const delivery of claimed) this.#send(delivery)
       if (claimed.length === 0) next = Math.min(next, IDLE_MS)
