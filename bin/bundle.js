@@ -64,7 +64,11 @@ async function bundler() {
 /** CommonJS, as an `import` of Node's own modules evaluates every part of them that is otherwise loaded when used. */
 async function bundle(rolldown, folder) {
   const made = await rolldown({
-    input: { main: join(root, 'src/cli/main.ts') },
+    // The second one is what a thread begins with.
+    input: {
+      main: join(root, 'src/cli/main.ts'),
+      'document-worker': join(root, 'src/server/document-worker.ts'),
+    },
     cwd: root,
     platform: 'node',
     external,

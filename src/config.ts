@@ -136,7 +136,10 @@ function databaseOf(given: string | null, urlFile: string | null, of: Values): D
 function logsOf(of: Values): Logs {
   const bucket = of('logs.s3.bucket')
   const maxBytes = of('logs.maxBytes')
-  if (of('logs.kind') === 'files') return { kind: 'files', maxBytes }
+  if (of('logs.kind') === 'files') {
+    if (bucket === null) return { kind: 'files', maxBytes }
+    throw wrong('logs.s3.bucket', 'is of no use with logs.kind files', 'Set logs.kind to s3.')
+  }
   if (bucket === null) throw wrong('logs.s3.bucket', 'is missing', 'With logs.kind s3 it must be set.')
   const endpoint = of('logs.s3.endpoint')
   return {

@@ -23,23 +23,32 @@ async function run(): Promise<void> {
     process.exit(EXIT.failed)
   })
   try {
-    const controller = await openController(config, log, process.env)
     let asked = false
+    const opening = openController(config, log, process.env)
     const stop = (signal: NodeJS.Signals): void => {
       // Asked twice: at once. Whatever is not done now is done by the next one.
       if (asked) process.exit(EXIT.failed)
       asked = true
       log.info('the controller stops; pods go on', { signal })
-      void controller.close().then(() => process.exit(0))
+      // One that does not open is told of below.
+      opening.then(
+        async controller => {
+          await controller.close()
+          process.exit(0)
+        },
+        () => undefined,
+      )
     }
+    // Before the first wait: the first process of a container does not die of a signal that nobody listens to.
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    const controller = await opening
     void controller.outdated.then(why => {
       if (asked) return
       asked = true
       log.info(`the controller ends, to be started again: ${why}`)
       void controller.close().then(() => process.exit(EXIT.failed))
     })
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
     log.info('the controller starts', { listen: controller.address, stateDir: config.stateDir })
     await controller.started.catch((error: unknown) => {
       if (!asked) throw error

@@ -9,6 +9,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { GIVEN } from './cluster/given.ts'
+import { allPrograms } from './cluster/programs.ts'
 
 // Tests that are about containers start engines of their own; nothing else may meet one of this machine.
 process.env['KONTROLER_EXECUTOR'] = 'process'
@@ -48,6 +49,7 @@ function filesOf(cluster: boolean): readonly string[] {
 }
 
 async function suite(files: readonly string[], cluster: boolean): Promise<void> {
+  if (cluster && GIVEN === null) await allPrograms(console.log)
   const many = process.env['KONTROLER_KILLS'] !== undefined
   // Those of a cluster share one node, on which whole suites of pods are enough for two cores.
   const events = run({

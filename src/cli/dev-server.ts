@@ -1,3 +1,4 @@
+import type { Dag } from '../core/dag/dag.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineControl } from '../engine/control.ts'
 import type { ScheduledDags } from '../engine/scheduled-dags.ts'
@@ -23,6 +24,7 @@ export interface DevServerOptions {
   readonly user: string
   /** Null: the usual one, or the next that is free. */
   readonly port: number | null
+  readonly notesOf: (dag: Dag) => readonly string[]
   readonly say: (text: string) => void
 }
 
@@ -30,7 +32,12 @@ export interface DevServerOptions {
 export async function serveDev(options: DevServerOptions): Promise<Server> {
   const { local, engine, dags, folder, say } = options
   const authenticator = localAuthenticator(tokenOf(local.stateDir), options.user)
-  const control = new EngineControl(engine, { changes: dags, workdir: folder, nameOf: runName })
+  const control = new EngineControl(engine, {
+    changes: dags,
+    workdir: folder,
+    nameOf: runName,
+    notesOf: options.notesOf,
+  })
   const parts = {
     store: local.store,
     logs: local.logs,

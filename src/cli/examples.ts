@@ -6,7 +6,10 @@ export const EXAMPLES: Readonly<Record<string, readonly (readonly [command: stri
     ['run job.yaml --secret database/password=hunter2-hunter2 -o lines', 'a secret, and plain lines'],
   ],
   resume: [['resume @last', 'goes on with what was paused or killed']],
-  dev: [['dev dags/', 'runs the schedules of a directory until Ctrl-C']],
+  dev: [
+    ['dev dags/', 'runs the schedules of a directory until Ctrl-C, with an API on 127.0.0.1'],
+    ['dev dags/ --port 9000', 'the API on a port of your own'],
+  ],
   validate: [
     ['validate dags/ -r', 'a directory and those below it'],
     ['validate --strict -o sarif dags/ > report.sarif', 'for a code host'],

@@ -1,15 +1,14 @@
 import { resolve } from 'node:path'
 import type { Dag } from '../core/dag/dag.ts'
-import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
 import { contentHash, dagHash } from '../engine/dag-hash.ts'
 import type { Store } from '../ports/store.ts'
 import type { TaskLookup } from '../spec/dag-tasks.ts'
 import { readFiles } from '../spec/files.ts'
+import { keptDagTask, lookUpDagTask } from '../spec/kept-dag-tasks.ts'
 import { type Loaded, loadDocuments } from '../spec/load.ts'
 import type { Input } from '../spec/read.ts'
 import { problemsAsJson, problemsAsText } from '../spec/report.ts'
-import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
 import type { Environment } from './settings.ts'
 import { painter } from './show/text.ts'
 
@@ -61,9 +60,8 @@ async function loadWithStore(
   if (store === null) return first
   const answers = new Map<string, ReturnType<TaskLookup>>()
   for (const [key, [space, name, version]] of asked) {
-    const spec = await store.dagTask(space, name, version)
-    if (spec !== null) answers.set(key, spec as unknown as DagTaskSpec)
-    else if ((await store.dagTaskVersions(space, name)).length > 0) answers.set(key, 'unknown version')
+    const answer = await lookUpDagTask(store, space, name, version)
+    if (answer !== null) answers.set(key, answer)
   }
   if (answers.size === 0) return first
   const lookup: TaskLookup = (space, name, version) => answers.get(`${space}/${name}/${version}`) ?? null
@@ -73,7 +71,7 @@ async function loadWithStore(
 /** Makes the DAGs and DagTasks of the files known to the store, so that runs, schedules and sub-DAGs find them. */
 export async function storeManifest(manifest: Manifest, store: Store, now: number): Promise<void> {
   for (const { namespace, name, spec } of manifest.dagTasks) {
-    const content = spec as unknown as Json
+    const content = keptDagTask(spec)
     await store.putDagTask(namespace, name, content, contentHash(content), now)
   }
   for (const { dag, at } of manifest.dags) {

@@ -23,6 +23,8 @@ export interface AppliedDag {
     message: string
     fix: string
   }[]
+  /** What nothing here does with it, such as an image for a process. */
+  notes: string[]
 }
 
 export interface Attempt {

@@ -116,6 +116,12 @@ test('a password is shown by nothing', () => {
   }
 })
 
+test('a bucket without logs in S3 is told: they would be kept elsewhere than somebody believes', () => {
+  assert.deepEqual(complaints({ KONTROLER_LOGS_S3_BUCKET: 'b' }), [
+    'logs.s3.bucket is of no use with logs.kind files. Set logs.kind to s3.',
+  ])
+})
+
 test('logs in S3 need a bucket; the rest has defaults', () => {
   assert.deepEqual(complaints({ KONTROLER_LOGS: 's3' }), [
     'logs.s3.bucket is missing. With logs.kind s3 it must be set.',

@@ -40,6 +40,14 @@ test('secrets, and passwords in addresses, are not written, wherever they are', 
   assert.match(lines[0] ?? '', /postgres:\/\/anna:\[secret\]@db:5432\/k/)
 })
 
+test('a password that a long text is cut in is not written either', () => {
+  const { log, lines } = logging()
+  const url = `postgres://anna:${'geheim'.repeat(10)}@db/k`
+  for (let before = 8_150; before < 8_192; before += 1)
+    log.error('lost', { text: 'x'.repeat(before - 1) + ' ' + url })
+  assert.doesNotMatch(lines.join(''), /gehe/)
+})
+
 test('an error is told with its name, code, message and place', () => {
   const { log, lines } = logging()
   log.error('no', { error: Object.assign(new TypeError('bad'), { code: 'E1' }) })

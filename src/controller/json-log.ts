@@ -63,9 +63,16 @@ function errorOf(error: Error, depth: number): unknown {
   return { name: error.name, ...code, message: shown(error.message), ...stack, ...cause }
 }
 
-/** Takes the password out of addresses such as `postgres://user:password@host`, and cuts what is too long. */
-const shown = (text: string): string =>
-  (text.length > TEXT_LENGTH_MAX ? `${text.slice(0, TEXT_LENGTH_MAX)}…` : text).replace(
-    /([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@]*@/gi,
-    '$1:[secret]@',
-  )
+/**
+ * Takes the password out of addresses such as `postgres://user:password@host`, and cuts what is too long. A cut may go
+ * through a password: what looks like the beginning of one is taken out there, too.
+ */
+function shown(text: string): string {
+  if (text.length <= TEXT_LENGTH_MAX) return text.replace(PASSWORD, '$1:[secret]@')
+  return `${text.slice(0, TEXT_LENGTH_MAX)}…`
+    .replace(PASSWORD, '$1:[secret]@')
+    .replace(CUT_PASSWORD, '$1:[secret]…')
+}
+
+const PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@]*@/gi
+const CUT_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):[^\s@]*…$/i

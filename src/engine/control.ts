@@ -37,6 +37,8 @@ export interface ControlOptions {
   /** Where relative paths of tasks start. */
   readonly workdir: string | null
   nameOf(dag: string): string
+  /** Sentences about what nothing here does with this DAG. */
+  notesOf(dag: Dag): readonly string[]
 }
 
 /** The {@link Control} of a machine: the store is written, and the engine of this process drives what is begun. */
@@ -66,7 +68,11 @@ export class EngineControl implements Control {
     if (before === null) return unknownDag(namespace, name)
     const owned = this.#owned(before)
     if (owned !== null) return owned
-    const same = { ok: true, value: { version: before.version, created: false }, warnings: [] } as const
+    const same = {
+      ok: true,
+      value: { version: before.version, created: false, notes: [] },
+      warnings: [],
+    } as const
     if (before.dag.suspended === suspended) return same
     return await this.#put({ ...before.dag, suspended }, before, inForce(before))
   }
@@ -171,7 +177,8 @@ export class EngineControl implements Control {
       if (!(error instanceof StoreError) || error.code !== 'VERSION_CONFLICT') throw error
       return changed(dag.namespace, dag.name)
     }
-    return { ok: true, value: { version, created: before === null }, warnings: [] }
+    const value = { version, created: before === null, notes: this.#options.notesOf(dag) }
+    return { ok: true, value, warnings: [] }
   }
 
   async #inForce(namespace: string, dag: string): Promise<StoredDag | null> {

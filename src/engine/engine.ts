@@ -3,14 +3,14 @@ import type { Problem } from '../core/problem.ts'
 import type { ReusedTask, RunCreated, RunEvent } from '../core/run/events.ts'
 import type { RunRequest } from '../core/run/requests.ts'
 import { type RunState, isTerminal } from '../core/run/state.ts'
-import { takeChangedRows } from '../core/run/to-rows.ts'
 import type { Observation } from '../ports/executor.ts'
-import { type Advance, type Append, StoreError } from '../ports/store.ts'
+import { type Advance, StoreError } from '../ports/store.ts'
 import { type Driven, createAgain, newDriven, newlyCreated, setTimer } from './driven.ts'
 import { Effects } from './effects.ts'
-import { loadRun, requestStored, takeOver } from './load.ts'
+import { appendOf, readAgain } from './stored.ts'
+import { requestStored, takeOver } from './load.ts'
 import type { EngineParts } from './parts.ts'
-import { fillSlots, poolSize, waits } from './slots.ts'
+import { fillSlots, waits } from './slots.ts'
 import { answerAll, step } from './step.ts'
 import { Teller } from './teller.ts'
 import { Watch } from './watch.ts'
@@ -231,20 +231,13 @@ export class Engine {
 
   async #append(driven: Driven): Promise<void> {
     const { state } = driven
-    const { store, me } = this.parts
+    const { store } = this.parts
     const run = state.created.run
     const events = driven.batch
     driven.batch = []
     driven.busy = true
-    const rows = takeChangedRows(state)
-    const pools = new Map(
-      rows.attempts.flatMap(({ pool }) =>
-        pool === null ? [] : [[pool, poolSize(this.parts, pool)] as const],
-      ),
-    )
-    const append: Append = { run, version: driven.stored, events, rows, engine: me.id, pools }
     try {
-      await store.append(driven.advance === null ? append : { ...append, advance: driven.advance })
+      await store.append(appendOf(driven, events, this.parts))
     } catch (error) {
       this.#appendFailed(driven, events, error)
       return
@@ -303,12 +296,9 @@ export class Engine {
     const run = driven.state.created.run
     driven.busy = true
     try {
-      const state = await loadRun(this.parts.store, run)
-      if (state === null) return this.#forget(driven)
-      const events = state.version > driven.stored ? await this.parts.store.events(run, driven.stored) : []
-      driven.state = state
-      driven.stored = state.version
-      driven.stale = driven.heard > state.version
+      const events = await readAgain(driven, this.parts.store)
+      if (events === null) return this.#forget(driven)
+      const { state } = driven
       driven.busy = false
       // Others may have written between the two readings; the next one tells of it.
       if (events.length > 0) this.#teller.facts(state, events)
@@ -373,7 +363,7 @@ export class Engine {
         this.wake(run)
       }
     }
-    await this.#effects.childMoved(run)
+    await this.#effects.children.moved(run)
   }
 
   async #sweep(): Promise<void> {
@@ -388,7 +378,7 @@ export class Engine {
         if ((driven.timer?.at ?? Number.POSITIVE_INFINITY) <= this.now()) this.wake(id)
       }
     }
-    await this.#effects.lookAtChildren()
+    await this.#effects.children.lookAtAll()
   }
 }
 

@@ -69,9 +69,7 @@ export class Scheduler {
   /** Decides what is due now for every DAG, and sets the next time to look. */
   async look(): Promise<void> {
     this.#again = true
-    this.#looking ??= this.#lookUntilQuiet().finally(() => {
-      this.#looking = null
-    })
+    this.#looking ??= this.#lookUntilQuiet()
     await this.#looking
   }
 
@@ -83,15 +81,20 @@ export class Scheduler {
 
   async #lookUntilQuiet(): Promise<void> {
     let next: number | null = null
-    while (this.#again && !this.#closed) {
-      this.#again = false
-      next = null
-      const now = this.#engine.now()
-      for (const scheduled of this.#dags) {
-        const wake = await this.#lookAt(scheduled, now)
-        if (wake !== null && (next === null || wake < next)) next = wake
+    try {
+      while (this.#again && !this.#closed) {
+        this.#again = false
+        next = null
+        const now = this.#engine.now()
+        for (const scheduled of this.#dags) {
+          const wake = await this.#lookAt(scheduled, now)
+          if (wake !== null && (next === null || wake < next)) next = wake
+        }
+        await this.#startQueuedOfOthers()
       }
-      await this.#startQueuedOfOthers()
+    } finally {
+      // In the same turn as the last look at `again`: whoever asks later starts anew.
+      this.#looking = null
     }
     this.#callOff?.()
     if (this.#closed) return

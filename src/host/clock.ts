@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock, Identity } from '../ports/clock.ts'
 
-/** The real time. Timers do not keep the process alive by themselves. */
+/** The real time. A timer keeps the process alive until it has called, or is called off. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, call) {

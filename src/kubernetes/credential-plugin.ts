@@ -82,14 +82,20 @@ function run(plugin: PluginEntry, surroundings: PluginSurroundings, info: string
       env: { ...env, ...plugin.env, KUBERNETES_EXEC_INFO: info },
       stdio: interactive ? ['inherit', 'pipe', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     })
+    const end = (): void => {
+      child.kill('SIGKILL')
+      // What it has started may live on, and hold these open.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    }
     // Not the option of `spawn`: its timer outlives a command that cannot be run.
-    const late = interactive ? undefined : setTimeout(() => child.kill('SIGKILL'), CLIENT_LIMITS.pluginMs)
+    const late = interactive ? undefined : setTimeout(end, CLIENT_LIMITS.pluginMs)
     const parts: Buffer[] = []
     let bytes = 0
     let complaint = ''
     child.stdout?.on('data', (part: Buffer) => {
       bytes += part.length
-      if (bytes > CLIENT_LIMITS.pluginBytesMax) child.kill('SIGKILL')
+      if (bytes > CLIENT_LIMITS.pluginBytesMax) end()
       else parts.push(part)
     })
     child.stderr?.on('data', (part: Buffer) => {

@@ -133,6 +133,15 @@ describe('a kubeconfig that does not lead to a cluster', () => {
 describe('what a user logs in with', () => {
   it('a token', async () => assert.equal((await loginOf({ token: 't' })).authorization, 'Bearer t'))
 
+  it('a token of a file, which may be renewed, rather than the one beside it', () =>
+    inFolder(async folder => {
+      await writeFile(join(folder, 'config'), config('one', { token: 'given', tokenFile: 'token' }))
+      const login = async () => (await (await identityOf([join(folder, 'config')])).access()).authorization
+      assert.equal(await login(), 'Bearer given', 'as long as there is no such file')
+      await writeFile(join(folder, 'token'), 'renewed\n')
+      assert.equal(await login(), 'Bearer renewed')
+    }))
+
   it('a name and a password', async () =>
     assert.equal((await loginOf({ username: 'u', password: 'p' })).authorization, 'Basic dTpw'))
 
@@ -275,6 +284,7 @@ describe('a credential plugin', () => {
       /speaks .*v1alpha1/,
     ],
     ['wants a terminal', '', { interactiveMode: 'Always' }, /needs a terminal/],
+    ['has a child that prints without end', 'yes; true', {}, /was killed \(SIGKILL\)/],
   ] as const) {
     it(`that ${name} is a problem of credentials`, () =>
       withPlugin(printed, entry, open => assert.rejects(open(), refused(words))))

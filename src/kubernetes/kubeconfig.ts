@@ -87,11 +87,22 @@ function serverOf(cluster: ClusterEntry, name: string): string {
 }
 
 async function authorizationOf(user: UserEntry): Promise<string | null> {
-  if (user.token !== '') return `Bearer ${user.token}`
-  if (user.tokenFile !== '') return `Bearer ${await credential(user.tokenFile)}`
+  const token = await tokenOf(user)
+  if (token !== '') return `Bearer ${token}`
   if (user.username !== '')
     return `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`
   return null
+}
+
+/** As for kubectl, a file goes before the token beside it, which is for when it cannot be read. */
+async function tokenOf({ token, tokenFile }: UserEntry): Promise<string> {
+  if (tokenFile === '') return token
+  try {
+    return await credential(tokenFile)
+  } catch (error) {
+    if (token === '') throw error
+    return token
+  }
 }
 
 /** What stands in the kubeconfig itself goes before a file. */

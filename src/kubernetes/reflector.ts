@@ -201,7 +201,7 @@ class RunningReflector<K> implements Reflector<K> {
   async #once(): Promise<ApiProblem | null> {
     try {
       if (this.#version === null || this.#relistDue()) await this.#list()
-      await this.#watch()
+      if (this.#version !== null) await this.#watch(this.#version)
       this.#note({ problem: null, heardAt: this.#options.client.timing.now() })
       return null
     } catch (error) {
@@ -220,6 +220,8 @@ class RunningReflector<K> implements Reflector<K> {
     const { client, resource, namespace, labelSelector, fieldSelector, pageSize, metadataOnly } =
       this.#options
     this.#note({ phase: 'listing' })
+    // Whoever doubts from here on may doubt what this list says.
+    this.#hurry = new AbortController()
     this.#known.listBegins()
     const query = { namespace, labelSelector, fieldSelector, pageSize }
     const options = { metadataOnly: metadataOnly === true, signal: this.#stopping.signal }
@@ -234,21 +236,20 @@ class RunningReflector<K> implements Reflector<K> {
     this.#untold = []
     for (const last of untold) this.#tell({ kind: 'deleted', last, object: null })
     this.#known.listEnds(this.#tell)
-    this.#version = version
+    this.#version = this.#hurry.signal.aborted ? null : version
     this.#listedAt = client.timing.now()
-    this.#hurry = new AbortController()
     this.#note({ lists: this.#state.lists + 1 })
     this.#guard(() => this.#options.listener.listed?.(this.#known.size))
     this.#settle.resolve()
   }
 
-  async #watch(): Promise<void> {
+  async #watch(resourceVersion: string): Promise<void> {
     const { client, resource, namespace, labelSelector, fieldSelector, metadataOnly, graceMs } = this.#options
     const seconds =
       this.#options.watchSeconds ??
       this.#between(CLIENT_LIMITS.watchSecondsMin, CLIENT_LIMITS.watchSecondsMax)
     const filter = { resource, namespace, labelSelector, fieldSelector, metadataOnly }
-    const query = { ...filter, resourceVersion: this.#version ?? '', seconds, graceMs }
+    const query = { ...filter, resourceVersion, seconds, graceMs }
     const stop = AbortSignal.any([this.#stopping.signal, this.#hurry.signal])
     const heard = (): void => this.#note({ heardAt: client.timing.now() })
     await watchStream(

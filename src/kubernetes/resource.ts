@@ -20,6 +20,8 @@ export const PODS = core('pods', 'Pod')
 export const CONFIG_MAPS = core('configmaps', 'ConfigMap')
 export const SECRETS = core('secrets', 'Secret')
 export const EVENTS = core('events', 'Event')
+/** The same objects, as they are made and told nowadays. */
+export const EVENTS_V1: Resource = { ...EVENTS, group: 'events.k8s.io' }
 export const SERVICE_ACCOUNTS = core('serviceaccounts', 'ServiceAccount')
 export const VOLUME_CLAIMS = core('persistentvolumeclaims', 'PersistentVolumeClaim')
 export const NAMESPACES = core('namespaces', 'Namespace', false)
@@ -30,13 +32,6 @@ export const LEASES: Resource = {
   plural: 'leases',
   kind: 'Lease',
   namespaced: true,
-}
-export const CUSTOM_RESOURCE_DEFINITIONS: Resource = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  plural: 'customresourcedefinitions',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
 }
 
 export const apiVersionOf = (resource: Resource): string =>

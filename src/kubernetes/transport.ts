@@ -95,9 +95,7 @@ export function createTransport(parts: TransportParts): Transport {
           continue
         }
         if (!mayRepeat(call, problem)) throw said
-        const wait =
-          problem.retryAfterMs ??
-          backOff(tried, CLIENT_LIMITS.backOffFirstMs, CLIENT_LIMITS.backOffMaxMs, timing.random())
+        const wait = waitBefore(tried, problem, timing)
         if (timing.now() + wait >= end) throw said
         const stop = call.signal === undefined ? parts.closing : AbortSignal.any([call.signal, parts.closing])
         if (!(await pause(timing, wait, stop))) throw aborted(call, effect)
@@ -181,6 +179,13 @@ function mayRepeat(call: Call, problem: ApiProblem): boolean {
   return call.repeat === 'always' || problem.effect === 'none'
 }
 
+/** What the server asks for and a little more: it says the same to all, and must not have all back at one moment. */
+function waitBefore(tried: number, { retryAfterMs }: ApiProblem, timing: Timing): number {
+  const { backOffFirstMs, backOffMaxMs } = CLIENT_LIMITS
+  if (retryAfterMs !== null) return retryAfterMs + backOff(0, backOffFirstMs, backOffMaxMs, timing.random())
+  return backOff(tried, backOffFirstMs, backOffMaxMs, timing.random())
+}
+
 const aborted = (call: Call, effect: Effect): ApiProblem =>
   new ApiProblem({ kind: 'aborted', effect, message: 'called off', request: nameOf(call) })
 
@@ -254,6 +259,7 @@ function attemptLimits(call: Call, leftMs: number, timing: Timing) {
     own.abort()
   }
   const abortedByCaller = stop('aborted')
+  const end = timing.now() + leftMs
   let callOff = timing.after(Math.max(0, leftMs), stop('timeout'))
   if (call.signal?.aborted === true) abortedByCaller()
   call.signal?.addEventListener('abort', abortedByCaller)
@@ -275,7 +281,8 @@ function attemptLimits(call: Call, leftMs: number, timing: Timing) {
     problem,
     begin(): void {
       sent = true
-      if (call.attemptMs >= leftMs) return
+      // Waiting for the slot took some of what was left.
+      if (call.attemptMs >= end - timing.now()) return
       callOff()
       callOff = timing.after(call.attemptMs, stop('timeout'))
     },

@@ -59,7 +59,14 @@ export async function openLogs(options: LogsOptions): Promise<Logs> {
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     trouble: ({ code, log, message }) => trouble(code, `${nameOf(log)}: ${message}`, log.run),
   })
-  const pods = collectedLogs({ collector, store, spool, clock, stop: () => bucket?.close() })
+  const pods = collectedLogs({
+    collector,
+    store,
+    spool,
+    clock,
+    giveUp: which => bucket?.giveUp(which),
+    stop: () => bucket?.close(),
+  })
   const check = async (): Promise<void> => {
     await bucket?.check().catch((error: unknown) => trouble(codeOf(error), String(error)))
   }
@@ -73,7 +80,7 @@ export async function openLogs(options: LogsOptions): Promise<Logs> {
       size: log => store.size(log),
       containers: attempt => store.containers(attempt),
       async remove(run) {
-        await collector.forget(attempt => attempt.run === run)
+        await pods.forgetAll(attempt => attempt.run === run)
         await store.remove(run)
       },
     },

@@ -35,10 +35,12 @@ export async function patiently<T>(step: () => Promise<T>, patience: Patience): 
 
 function pause(ms: number, { clock, closing }: Patience): Promise<void> {
   return new Promise(resolve => {
-    const callOff = clock.after(ms, resolve)
-    closing.addEventListener('abort', () => {
+    const over = (): void => {
       callOff()
+      closing.removeEventListener('abort', over)
       resolve()
-    })
+    }
+    const callOff = clock.after(ms, over)
+    closing.addEventListener('abort', over)
   })
 }

@@ -9,6 +9,7 @@ import type { AttemptRef, Observation } from '../ports/executor.ts'
 import type { EngineProbe, Notices } from '../ports/notices.ts'
 import type { EngineRow, Store } from '../ports/store.ts'
 import { clusterMayPass } from './cluster-client.ts'
+import { databaseMayPass } from './database.ts'
 import { type Logs, openLogs } from './logs.ts'
 import { loggedNotices, type Start, stepOf } from './parts.ts'
 
@@ -78,6 +79,7 @@ export async function openPodEngine(start: Start, parts: PodEngineParts): Promis
       fences: { attemptsMax: config.fenceSize },
       stopGraceMs: config.stopGraceMs,
       trouble,
+      closing: start.closing,
     }),
   )
   const engine = new Engine({
@@ -100,7 +102,8 @@ export async function openPodEngine(start: Start, parts: PodEngineParts): Promis
   engines.push(engine)
   observers.push(observation => engine.observe(observation))
   closings.push(() => engine.close())
-  await engine.open()
+  // The cluster may have been waited for since the database was opened.
+  await stepOf(start, 'database')(databaseMayPass, () => engine.open())
   start.live.push(
     turnCheck(
       () => engine.turningSince,

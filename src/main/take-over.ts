@@ -21,7 +21,8 @@ export async function startTakeOver(
     try {
       for (const { id, owner } of await interruptedRuns(store, probe)) {
         if (closed) return
-        await engine.adopt(id, owner)
+        // One that cannot be read is told of, and does not keep the others waiting.
+        await engine.adopt(id, owner).catch((error: unknown) => engine.trouble(error, id))
       }
       await forgetDeadEngines(engine)
     } catch (error) {

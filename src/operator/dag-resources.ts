@@ -2,7 +2,7 @@ import type { Dag } from '../core/dag/dag.ts'
 import type { Problem } from '../core/problem.ts'
 import type { StoredDag, StoredRun } from '../ports/store.ts'
 import { type TaskLookup, canonical } from '../spec/dag-tasks.ts'
-import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
+import { lookUpDagTask } from '../spec/kept-dag-tasks.ts'
 import type { ClusterObject, ObjectListener, ObjectRef } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
 import { LAST_RUNS_MAX, dagStatus } from './dag-status.ts'
@@ -11,7 +11,7 @@ import { keyOf } from './names.ts'
 import { Needs } from './needs.ts'
 import { type OperatorParts, STATUS_MS, watches } from './parts.ts'
 import { Schedules } from './schedules.ts'
-import { writeStatus } from './status-fields.ts'
+import { restMs, writeStatus } from './status-fields.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** DAGs looked at at once; each waits for the batch that makes it durable. */
@@ -30,7 +30,9 @@ interface Entry {
   read: ReadObject<Dag> | null
   /** What of it was put in force; null: nothing yet, or that has to be looked at again. */
   put: { readonly text: string; readonly version: number } | null
-  writtenAt: number
+  writtenAt: number | undefined
+  /** What `read` and `put` were when who waits for the DAG was told of it last. */
+  settled: Pick<Entry, 'read' | 'put'> | null
   /** Grows when the text has to be read again. */
   epoch: number
 }
@@ -90,8 +92,8 @@ export class DagResources implements ObjectListener {
       const references = referencesOf(object.spec)
       if (known !== undefined) this.#needs.remove(namespace, name, known.references)
       this.#needs.add(namespace, name, references)
-      this.#entries.set(key, { object, references, read: null, put: null, writtenAt: 0, epoch: 0 })
-      this.#readAgain(this.#needs.of('DAG', namespace, name))
+      this.#entries.set(key, newEntry(object, references))
+      this.#readAgain(this.#needs.callers(namespace, name))
     }
     if (this.#synced) this.#queue.add(key)
   }
@@ -102,7 +104,7 @@ export class DagResources implements ObjectListener {
     if (known?.object.metadata.uid !== uid) return
     this.#entries.delete(key)
     this.#needs.remove(namespace, name, known.references)
-    this.#readAgain(this.#needs.of('DAG', namespace, name))
+    this.#readAgain(this.#needs.callers(namespace, name))
     if (this.#synced) this.#queue.add(key)
   }
 
@@ -119,7 +121,7 @@ export class DagResources implements ObjectListener {
 
   /** A DagTask came or changed: what needs it may be right now. */
   taskChanged(namespace: string, name: string): void {
-    this.#readAgain(this.#needs.of('DagTask', namespace, name))
+    this.#readAgain(this.#needs.users(namespace, name))
   }
 
   /** A run of it moved: its status tells, soon. */
@@ -164,7 +166,12 @@ export class DagResources implements ObjectListener {
       return null
     }
     const inForce = await this.#putInForce(entry)
-    this.#whenSettled(namespace, name)
+    const { settled, read, put } = entry
+    // Not at every look: a busy DAG is looked at each second, and whoever waits for it would be too.
+    if (settled === null || settled.read !== read || settled.put !== put) {
+      entry.settled = { read, put }
+      this.#whenSettled(namespace, name)
+    }
     return await this.#writeStatus(entry, inForce)
   }
 
@@ -208,7 +215,7 @@ export class DagResources implements ObjectListener {
     const { namespace, name } = object.metadata
     const now = clock.now()
     const stale = fieldOf(object.status, 'observedGeneration') !== object.metadata.generation
-    const wait = entry.writtenAt + this.#statusMs - now
+    const wait = restMs(entry.writtenAt, this.#statusMs, now)
     if (wait > 0 && !stale) return wait
     const lastRuns = await newestRuns(store, namespace, name)
     const open = await store.runs({ namespace, dag: name, phases: OPEN, limit: ACTIVE_MAX })
@@ -238,10 +245,7 @@ export class DagResources implements ObjectListener {
     const { namespace } = object.metadata
     const answers = new Map<string, ReturnType<TaskLookup>>()
     for (const { name, version } of referencesOf(object.spec).dagTasks) {
-      const spec = await store.dagTask(namespace, name, version)
-      if (spec !== null) answers.set(`${name}/${version}`, spec as unknown as DagTaskSpec)
-      else if ((await store.dagTaskVersions(namespace, name)).length > 0)
-        answers.set(`${name}/${version}`, 'unknown version')
+      answers.set(`${name}/${version}`, await lookUpDagTask(store, namespace, name, version))
     }
     return (_namespace, name, version) => answers.get(`${name}/${version}`) ?? null
   }
@@ -256,6 +260,16 @@ export class DagResources implements ObjectListener {
     }
   }
 }
+
+const newEntry = (object: ClusterObject, references: References): Entry => ({
+  object,
+  references,
+  read: null,
+  put: null,
+  writtenAt: undefined,
+  settled: null,
+  epoch: 0,
+})
 
 const OPEN = ['queued', 'running', 'paused'] as const
 

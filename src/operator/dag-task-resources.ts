@@ -1,6 +1,6 @@
-import type { Json } from '../core/json.ts'
 import type { Problem } from '../core/problem.ts'
 import { contentHash } from '../engine/dag-hash.ts'
+import { keptDagTask } from '../spec/kept-dag-tasks.ts'
 import type { DagTaskStatus } from '../spec/schema/status.ts'
 import type { ClusterObject, ObjectListener, ObjectRef } from './cluster.ts'
 import { conditionsSince, fieldOf, standingConditions } from './conditions.ts'
@@ -67,7 +67,7 @@ export class DagTaskResources implements ObjectListener {
     const { value, problems } = readDagTask(object)
     let version: number | null = null
     if (value !== null) {
-      const content = value as unknown as Json
+      const content = keptDagTask(value)
       version = await store.putDagTask(namespace, name, content, contentHash(content), clock.now())
       this.#stored(namespace, name)
     }
@@ -80,7 +80,7 @@ export class DagTaskResources implements ObjectListener {
       clock.now(),
     )
     await writeStatus(cluster, 'DagTask', object, status)
-    this.#looked.set(key, text)
+    if (this.#objects.has(key)) this.#looked.set(key, text)
     return null
   }
 }

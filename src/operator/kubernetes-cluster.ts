@@ -3,8 +3,8 @@ import type { Client, RequestOptions } from '../kubernetes/client.ts'
 import type { KubeObject } from '../kubernetes/object.ts'
 import { isProblem } from '../kubernetes/problem.ts'
 import { type Reflector, startReflector, type View } from '../kubernetes/reflector.ts'
-import type { Resource } from '../kubernetes/resource.ts'
-import { API_GROUP, API_VERSION } from '../spec/api-version.ts'
+import { apiVersionOf, EVENTS_V1, type Resource } from '../kubernetes/resource.ts'
+import { API_GROUP, API_VERSION, VERSION_NAME } from '../spec/api-version.ts'
 import { KINDS } from '../spec/kinds.ts'
 import type { Cluster, ClusterEvent, ClusterObject, KindName, ObjectListener, Watching } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
@@ -25,14 +25,6 @@ export interface KubernetesCluster extends Cluster {
   views(): readonly View[]
 }
 
-const VERSION = 'v1alpha1'
-const EVENTS_V1: Resource = {
-  group: 'events.k8s.io',
-  version: 'v1',
-  plural: 'events',
-  kind: 'Event',
-  namespaced: true,
-}
 /** Behind everything that a task waits for. */
 const STATUS: RequestOptions = { priority: 'housekeeping' }
 
@@ -82,11 +74,7 @@ export function kubernetesCluster(options: KubernetesClusterOptions): Kubernetes
       }
     },
     async remove(kind, { namespace, name, uid }) {
-      try {
-        await client.remove(resourceOf(kind), { namespace, name }, { ...STATUS, uid })
-      } catch (error) {
-        if (!isProblem(error, 'conflict')) throw error
-      }
+      await client.remove(resourceOf(kind), { namespace, name }, { ...STATUS, uid })
     },
     async createEvent(event) {
       try {
@@ -155,13 +143,13 @@ export function clusterObject(object: KubeObject): ClusterObject {
 
 export function resourceOf(kind: KindName): Resource {
   const plural = KINDS.find(known => known.kind === kind)?.plural ?? ''
-  return { group: API_GROUP, version: VERSION, plural, kind, namespaced: true }
+  return { group: API_GROUP, version: VERSION_NAME, plural, kind, namespaced: true }
 }
 
 function eventBody(event: ClusterEvent, reporter: string, instance: string): object {
   const { about, kind } = event
   return {
-    apiVersion: 'events.k8s.io/v1',
+    apiVersion: apiVersionOf(EVENTS_V1),
     kind: 'Event',
     metadata: { name: event.name, namespace: about.namespace },
     eventTime: `${new Date(event.at).toISOString().slice(0, -1)}000Z`,

@@ -21,9 +21,23 @@ export class Needs {
     }
   }
 
-  /** Keys of the DAGs that need the object. */
-  of(kind: 'DAG' | 'DagTask', namespace: string, name: string): readonly string[] {
-    return [...(this.#needers.get(`${kind} ${keyOf(namespace, name)}`) ?? [])]
+  /** Keys of the DAGs that use a DagTask. */
+  users(namespace: string, dagTask: string): readonly string[] {
+    return [...(this.#needers.get(`DagTask ${keyOf(namespace, dagTask)}`) ?? [])]
+  }
+
+  /** Keys of the DAGs that call a DAG, and of those that call these: a circle may be closed or broken far away. */
+  callers(namespace: string, dag: string): readonly string[] {
+    const found = new Set<string>()
+    const open = [keyOf(namespace, dag)]
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const caller of this.#needers.get(`DAG ${next}`) ?? []) {
+        if (found.has(caller)) continue
+        found.add(caller)
+        open.push(caller)
+      }
+    }
+    return [...found]
   }
 }
 

@@ -48,7 +48,7 @@ export function openOperator(given: OperatorParts): Operator {
   })
   const objectOf = (key: string) => runs.views.of(key)?.object
   const teller = new EventTeller(parts, objectOf)
-  const retention = new RetentionSweep(parts, objectOf)
+  const retention = new RetentionSweep(parts, objectOf, ({ namespace, dag }) => dags.runMoved(namespace, dag))
   const feed = new Feed(
     parts,
     run => runs.moved(run),
@@ -60,6 +60,7 @@ export function openOperator(given: OperatorParts): Operator {
     // Read before everything that follows: what is written meanwhile is in the feed.
     await feed.open()
     const shownFrom = await lastActivity(parts.store, parts.clock.now())
+    if (closing.closed) return
     watching.push(
       parts.cluster.watch('DagTask', tasks),
       parts.cluster.watch('DAG', dags),
@@ -85,8 +86,9 @@ export function openOperator(given: OperatorParts): Operator {
     sweep: () => retention.sweep(),
     async close() {
       closing.closed = true
-      await synced.catch(() => undefined)
+      // First of all: a cluster that is away never tells its objects, and the beginning waits for them.
       await Promise.all(watching.map(one => one.close()))
+      await synced.catch(() => undefined)
       await feed.close()
       await retention.close()
       await Promise.all([tasks.close(), dags.close(), runs.close()])

@@ -18,13 +18,20 @@ const ENDED = ['succeeded', 'failed', 'cancelled'] as const
 export class RetentionSweep {
   readonly #parts: OperatorParts
   readonly #objectOf: (key: string) => ClusterObject | undefined
+  readonly #removed: (run: StoredRun) => void
   #callOff: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(parts: OperatorParts, objectOf: (key: string) => ClusterObject | undefined) {
+  /** @param removed  There is nothing left of the run; statuses may still name it. */
+  constructor(
+    parts: OperatorParts,
+    objectOf: (key: string) => ClusterObject | undefined,
+    removed: (run: StoredRun) => void,
+  ) {
     this.#parts = parts
     this.#objectOf = objectOf
+    this.#removed = removed
   }
 
   open(): void {
@@ -49,8 +56,18 @@ export class RetentionSweep {
       if (watches(settings, namespace))
         rules.set(`${namespace}/${name}`, { namespace, name, rule: retentionOf(dag, settings.retention) })
     }
-    for (const { namespace, name, rule } of rules.values()) await this.#sweepDag(namespace, name, rule)
-    await this.#sweepRemovedDags(new Set(rules.keys()))
+    for (const { namespace, name, rule } of rules.values())
+      await this.#tried(`${namespace}/${name}`, () => this.#sweepDag(namespace, name, rule))
+    await this.#tried('removed DAGs', () => this.#sweepRemovedDags(new Set(rules.keys())))
+  }
+
+  /** Trouble with the runs of one DAG does not keep those of all others for ever. */
+  async #tried(what: string, sweep: () => Promise<void>): Promise<void> {
+    try {
+      await sweep()
+    } catch (error) {
+      this.#parts.trouble('RETENTION_FAILED', `runs of ${what}: ${String(error)}`)
+    }
   }
 
   #later(): void {
@@ -106,6 +123,7 @@ export class RetentionSweep {
     }
     await logs.remove(run.id)
     await store.removeRun(run.id)
+    this.#removed(run)
   }
 }
 

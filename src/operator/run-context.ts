@@ -15,13 +15,14 @@ export const AWAITED = {
 /**
  * Answers what an order asks, from one namespace and no other.
  *
- * @param awaited  Takes the names of all that was asked for: when one of these moves, the answer may be another one.
+ * @param awaits  Hears the name of each thing before it is asked for: from then on, when it moves, the answer may be
+ *                another one. Heard afterwards, a move in between would be missed.
  */
 export function orderContext(
   { store, clock }: OperatorParts,
   { dags, views }: { readonly dags: DagResources; readonly views: RunViews },
   namespace: string,
-  awaited: string[],
+  awaits: (name: string) => void,
 ): OrderContext {
   /** A run whose DagRun is gone can still be continued, by its id or its name. */
   async function runCalled(name: string): Promise<string | null> {
@@ -32,24 +33,25 @@ export function orderContext(
   }
   return {
     async dag(name) {
-      awaited.push(AWAITED.dag(namespace, name))
+      awaits(AWAITED.dag(namespace, name))
       const found = await dags.find(namespace, name)
       return found.kind === 'inForce' ? found.stored : found.kind
     },
     dagNames: () => dags.names(namespace),
     async run(name) {
-      awaited.push(AWAITED.dagRun(namespace, name))
+      awaits(AWAITED.dagRun(namespace, name))
       const id = views.runNamed(namespace, name) ?? (await runCalled(name))
       if (id === null) return null
-      awaited.push(AWAITED.run(id))
-      const state = await loadRun(store, id)
-      if (state === null) return views.of(keyOf(namespace, id)) === undefined ? null : 'soon'
-      return state.created.namespace === namespace ? state : null
+      awaits(AWAITED.run(id))
+      // The row alone: while it runs, who waits for it asks at each of its steps.
+      const row = await store.run(id)
+      if (row === null) return views.of(keyOf(namespace, id)) === undefined ? null : 'soon'
+      return row.namespace === namespace ? { row, state: () => loadRun(store, id) } : null
     },
     version: hash => store.dagByHash(hash),
     now: () => clock.now(),
   }
 }
 
-/** Runs whose id or name begins alike. */
-const LIKE_MAX = 20
+/** Runs whose id or name begins alike, in all namespaces: `run-1` is found among `run-10` and so on. */
+const LIKE_MAX = 500

@@ -5,7 +5,7 @@ import { createRun } from '../core/run/create.ts'
 import type { ReusedTask, RunCreated } from '../core/run/events.ts'
 import { type RunState, isTerminal } from '../core/run/state.ts'
 import { meantOr } from '../core/nearest.ts'
-import type { StoredDag } from '../ports/store.ts'
+import type { StoredDag, StoredRun } from '../ports/store.ts'
 import type { LoadedDagRun } from '../spec/load.ts'
 import type { ClusterObject } from './cluster.ts'
 import { readDagRun } from './document.ts'
@@ -22,13 +22,20 @@ export type Order =
   | { readonly kind: 'waits'; readonly problem: Problem }
   | { readonly kind: 'wrong'; readonly problems: readonly Problem[] }
 
+/** A run that another one continues. */
+export interface OldRun {
+  readonly row: StoredRun
+  /** All of it, made from its whole log: only for what has ended. Null when it was removed meanwhile. */
+  state(): Promise<RunState | null>
+}
+
 /** What an order has to be told. All names are of the object's own namespace. */
 export interface OrderContext {
   /** The DAG of this name; `soon` while it is being taken in. */
   dag(name: string): Promise<StoredDag | 'soon' | 'broken' | 'none'>
   dagNames(): readonly string[]
   /** A run by the name of its DagRun, or by its id; `soon` while that DagRun has no run yet. */
-  run(name: string): Promise<RunState | 'soon' | null>
+  run(name: string): Promise<OldRun | 'soon' | null>
   version(hash: string): Promise<StoredDag | null>
   now(): number
 }
@@ -54,29 +61,31 @@ export async function orderOf(object: ClusterObject, context: OrderContext): Pro
 async function orderAgain(
   object: ClusterObject,
   value: LoadedDagRun,
-  old: RunState,
+  old: OldRun,
   context: OrderContext,
 ): Promise<Order> {
-  const { name } = old.created
-  if (old.created.dag !== value.dagName) {
-    const message = `the run ${name} is one of the DAG ${old.created.dag}, not of ${value.dagName}`
-    return wrong('RUN_OF_OTHER_DAG', ['spec', 'dagName'], message, `write dagName: ${old.created.dag}`)
+  const { id, name, dag, dagHash, phase } = old.row
+  if (dag !== value.dagName) {
+    const message = `the run ${name} is one of the DAG ${dag}, not of ${value.dagName}`
+    return wrong('RUN_OF_OTHER_DAG', ['spec', 'dagName'], message, `write dagName: ${dag}`)
   }
-  if (!isTerminal(old.phase)) {
-    const message = `the run ${name} is ${old.phase}; this one begins when it has ended`
+  if (!isTerminal(phase)) {
+    const message = `the run ${name} is ${phase}; this one begins when it has ended`
     return waits('RUN_NOT_FINISHED', ['spec', 'action', 'run'], message, 'wait, or cancel that run')
   }
   const fork = value.action?.type === 'fork'
-  if (!fork && old.phase === 'succeeded') {
+  if (!fork && phase === 'succeeded') {
     const fix = 'use type: fork and name the task to start from'
     return wrong('NOTHING_TO_RETRY', ['spec', 'action', 'run'], `the run ${name} succeeded`, fix)
   }
-  const stored = await context.version(old.created.dagHash)
+  const stored = await context.version(dagHash)
   if (stored === null) return noDag(value.dagName, 'none', context)
+  const state = await old.state()
+  if (state === null) return noRun(name, false, false)
   const from = fork ? [value.action?.task ?? ''] : null
-  const taken = continued(old, stored.dag, from, value.parameters)
+  const taken = continued(state, stored.dag, from, value.parameters)
   if (!taken.ok) return { kind: 'wrong', problems: taken.problems }
-  return made(object, value, stored, taken.value, old.created.run, context.now())
+  return made(object, value, stored, taken.value, id, context.now())
 }
 
 function made(

@@ -10,9 +10,9 @@ import { problemText } from './problem-text.ts'
 import { RunFactsReader } from './run-facts.ts'
 import { AWAITED, orderContext } from './run-context.ts'
 import { type Order, orderOf } from './run-order.ts'
-import { neverBegunStatus, pendingStatus, runStatus } from './run-status.ts'
+import { type Words, neverBegunStatus, observedStatus, pendingStatus, runStatus } from './run-status.ts'
 import { type RunView, RunViews } from './run-views.ts'
-import { writeStatus } from './status-fields.ts'
+import { restMs, writeStatus } from './status-fields.ts'
 import { Waiting } from './waiting.ts'
 import { WorkQueue } from './work-queue.ts'
 
@@ -88,6 +88,7 @@ export class RunResources implements ObjectListener {
     const [oldest] = this.#deleted
     if (this.#deleted.size > DELETED_MAX && oldest !== undefined) this.#deleted.delete(oldest)
     if (this.#synced) this.#queue.add(key)
+    this.#wake(AWAITED.dagRun(ref.namespace, ref.name))
   }
 
   /**
@@ -131,12 +132,13 @@ export class RunResources implements ObjectListener {
       return null
     }
     const view = this.views.of(key)
+    if (view === undefined || view.finished) this.#forget(key, id)
     if (view === undefined) return await this.#withoutObject(key, run)
     const { object } = view
     if (object.metadata.deletionTimestamp !== null || view.finished) {
       // What says that it is finished is never run, even if a database that was put back has it otherwise.
       if (run !== null && isOf(run, view)) await this.#end(run)
-      if (view.finished) return null
+      if (view.finished) return await this.#observe(object)
     }
     if (run === null) return await this.#withoutRun(view)
     if (!isOf(run, view)) return await this.#pending(view, 'stalled', NO_RUN)
@@ -147,18 +149,28 @@ export class RunResources implements ObjectListener {
   async #show(view: RunView, seen: StoredRun): Promise<number | null> {
     const { store, clock, cluster, settings } = this.#parts
     const { object } = view
-    const wait = (this.#writtenAt.get(seen.id) ?? 0) + (settings.statusMs ?? STATUS_MS) - clock.now()
+    const wait = restMs(this.#writtenAt.get(seen.id), settings.statusMs ?? STATUS_MS, clock.now())
     const known = fieldOf(object.status, 'runId') !== undefined
     if (wait > 0 && known && !isTerminal(seen.phase)) return wait
     // What was asked of it just now is told with it.
     const run = (await store.run(seen.id)) ?? seen
     const status = runStatus(object, await this.#facts.read(run), clock.now())
     if (await writeStatus(cluster, 'DagRun', object, status)) this.#writtenAt.set(run.id, clock.now())
-    if (isTerminal(run.phase)) {
-      this.#writtenAt.delete(run.id)
-      this.#cancelled.delete(run.id)
-    }
     return null
+  }
+
+  /** What was changed in its text while it ended changes nothing; but it was looked at. */
+  async #observe(object: ClusterObject): Promise<null> {
+    const status = observedStatus(object)
+    if (status !== null) await writeStatus(this.#parts.cluster, 'DagRun', object, status)
+    return null
+  }
+
+  /** Nothing is waited for or held back any more for the sake of its object. */
+  #forget(key: string, run: string): void {
+    this.#waiting.set(key, [])
+    this.#writtenAt.delete(run)
+    this.#cancelled.delete(run)
   }
 
   /** The feed tells ids alone; the namespace of a run never changes. */
@@ -209,11 +221,15 @@ export class RunResources implements ObjectListener {
       await writeStatus(cluster, 'DagRun', object, status)
       return null
     }
+    const waiter = keyOf(object.metadata.namespace, uid)
     const awaited: string[] = []
     const known = { dags: this.#dags, views: this.views }
-    const context = orderContext(this.#parts, known, object.metadata.namespace, awaited)
+    const context = orderContext(this.#parts, known, object.metadata.namespace, name => {
+      awaited.push(name)
+      this.#waiting.set(waiter, [...awaited])
+    })
     const order = await orderOf(object, context)
-    this.#waiting.set(keyOf(object.metadata.namespace, uid), order.kind === 'run' ? [] : awaited)
+    this.#waiting.set(waiter, order.kind === 'run' ? [] : awaited)
     if (order.kind !== 'run') return await this.#notYet(view, order)
     if (fieldOf(object.spec, 'paused') === true) return await this.#pending(view, 'inProgress', PAUSED)
     try {
@@ -229,19 +245,21 @@ export class RunResources implements ObjectListener {
   async #notYet(view: RunView, order: Exclude<Order, { kind: 'run' }>): Promise<number | null> {
     const problems = order.kind === 'waits' ? [order.problem] : order.problems
     const words = problemText(problems)
-    await this.#pending(view, order.kind === 'waits' ? 'inProgress' : 'stalled', words)
-    if (order.kind === 'wrong') this.#rejected(view.object, words.reason, words.message)
+    const news = await this.#say(view, order.kind === 'waits' ? 'inProgress' : 'stalled', words)
+    // Not at every look: each would be a request for an Event that is there.
+    if (order.kind === 'wrong' && news) this.#rejected(view.object, words.reason, words.message)
     return null
   }
 
-  async #pending(
-    { object }: RunView,
-    standing: 'inProgress' | 'stalled',
-    words: { readonly reason: string; readonly message: string },
-  ): Promise<null> {
-    const status = pendingStatus(object, standing, words, this.#parts.clock.now())
-    await writeStatus(this.#parts.cluster, 'DagRun', object, status)
+  async #pending(view: RunView, standing: 'inProgress' | 'stalled', words: Words): Promise<null> {
+    await this.#say(view, standing, words)
     return null
+  }
+
+  /** Why it has no run. Whether that is anything new. */
+  async #say({ object }: RunView, standing: 'inProgress' | 'stalled', words: Words): Promise<boolean> {
+    const { cluster, clock } = this.#parts
+    return await writeStatus(cluster, 'DagRun', object, pendingStatus(object, standing, words, clock.now()))
   }
 
   /** What the spec of a DagRun asks of its run. A spec that says nothing leaves it to others. */

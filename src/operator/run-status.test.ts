@@ -138,6 +138,18 @@ test('before it begins it is pending; cancelled before it began, it is over', ()
   assert.equal(saysFinished(JSON.parse(JSON.stringify(never))), true)
 })
 
+test('a condition has its status since that began, also at the end of what never did', () => {
+  const before = pendingStatus(object, 'inProgress', { reason: 'UNKNOWN_DAG', message: 'no DAG' }, NOW)
+  const waiting = anObject('x', {}, { generation: 4, status: JSON.parse(JSON.stringify(before)) })
+  const never = neverBegunStatus(waiting, 'it was cancelled before it began', NOW + 60_000)
+  const since = new Map(never.conditions?.map(({ type, lastTransitionTime }) => [type, lastTransitionTime]))
+  const [first, then] = ['2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z']
+  assert.deepEqual(
+    ['Ready', 'Reconciling', 'Stalled', 'Succeeded', 'Complete'].map(type => since.get(type)),
+    [first, then, then, then, then],
+  )
+})
+
 test('durations have their two largest units', () => {
   const said = [0, 400, 59_600, 65_000, 3_600_000, 7_500_000, 90_061_000].map(durationText)
   assert.deepEqual(said, ['0s', '0s', '1m', '1m5s', '1h', '2h5m', '1d1h'])

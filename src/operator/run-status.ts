@@ -3,11 +3,12 @@ import type { RunPhase, TaskRow } from '../core/run/rows.ts'
 import { isTerminal } from '../core/run/state.ts'
 import { numberOfRun } from '../engine/run-number.ts'
 import type { StoredRun } from '../ports/store.ts'
-import type { DagRunStatus, TaskStatus } from '../spec/schema/status.ts'
+import type { Condition, DagRunStatus, TaskStatus } from '../spec/schema/status.ts'
 import type { ClusterObject } from './cluster.ts'
 import {
   type Standing,
   type Wanted,
+  conditionsOf,
   conditionsSince,
   fieldOf,
   moment,
@@ -25,10 +26,16 @@ const TASK_MESSAGE_LENGTH_MAX = 200
 export interface RunFacts {
   readonly run: StoredRun
   readonly dagVersion: number | null
-  /** Those that failed first, then those under way. */
+  /** Those that failed first, then those that wait for a person, then those under way. */
   readonly tasks: readonly TaskRow[]
   /** Why it waits, in a sentence; null when that is not known here. */
   readonly waits: { readonly code: string; readonly sentence: string } | null
+}
+
+/** Why something is as it is: a word for programs, and a sentence. */
+export interface Words {
+  readonly reason: string
+  readonly message: string
 }
 
 /** The status of a DagRun whose run has begun. */
@@ -69,40 +76,62 @@ export function runStatus(object: ClusterObject, facts: RunFacts, now: number): 
 export function pendingStatus(
   object: ClusterObject,
   standing: Standing,
-  why: { readonly reason: string; readonly message: string },
+  why: Words,
   now: number,
 ): DagRunStatus {
-  const { reason, message } = why
-  const words = { reason, message: shortened(message) }
-  const ends: readonly Wanted[] = [
-    { type: 'Succeeded', status: 'Unknown', ...words },
-    { type: 'Complete', status: 'False', ...words },
-  ]
   return {
     observedGeneration: object.metadata.generation,
     phase: 'pending',
-    reason,
-    message: shortened(message),
-    conditions: [
-      ...conditionsSince(
-        [...standingConditions(standing, reason, message), ...ends],
-        fieldOf(object.status, 'conditions'),
-        object.metadata.generation,
-        now,
-      ),
-    ],
+    reason: why.reason,
+    message: shortened(why.message),
+    conditions: withoutRun(object, standing, why, { Succeeded: 'Unknown', Complete: 'False' }, now),
   }
 }
 
 /** The last status of a DagRun that was cancelled before it had a run. */
 export function neverBegunStatus(object: ClusterObject, message: string, now: number): DagRunStatus {
-  const status = pendingStatus(object, 'stalled', { reason: 'Cancelled', message }, now)
-  const conditions = (status.conditions ?? []).map(condition => ({
-    ...condition,
-    status: ENDS[condition.type] ?? condition.status,
-  }))
-  return { ...status, phase: 'cancelled', reason: 'CANCELLED', completionTime: moment(now), conditions }
+  const why = { reason: 'Cancelled', message }
+  return {
+    observedGeneration: object.metadata.generation,
+    phase: 'cancelled',
+    reason: 'CANCELLED',
+    message: shortened(message),
+    completionTime: moment(now),
+    conditions: withoutRun(object, 'stalled', why, { Succeeded: 'False', Complete: 'True' }, now),
+  }
 }
+
+function withoutRun(
+  object: ClusterObject,
+  standing: Standing,
+  { reason, message }: Words,
+  ends: Readonly<Record<'Succeeded' | 'Complete', Wanted['status']>>,
+  now: number,
+): Condition[] {
+  const words = { reason, message: shortened(message) }
+  const wanted: readonly Wanted[] = [
+    ...standingConditions(standing, reason, message),
+    { type: 'Succeeded', status: ends.Succeeded, ...words },
+    { type: 'Complete', status: ends.Complete, ...words },
+  ]
+  const { generation } = object.metadata
+  return [...conditionsSince(wanted, fieldOf(object.status, 'conditions'), generation, now)]
+}
+
+/**
+ * The status of a DagRun that is finished and whose text was changed while it ended (later, the API server takes no
+ * change): the same, and that the change was seen. Without it, kstatus would wait for ever. Null when that was said.
+ */
+export function observedStatus({ metadata: { generation }, status }: ClusterObject): object | null {
+  if (fieldOf(status, 'observedGeneration') === generation) return null
+  const seen = (condition: Condition): Condition => ({ ...condition, observedGeneration: generation })
+  return { ...asRecord(status), observedGeneration: generation, conditions: conditionsOf(status).map(seen) }
+}
+
+const asRecord = (value: Json): Readonly<Record<string, Json>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, Json>>)
+    : {}
 
 /** Why a run waits is known to the engine that drives it; what that one said of it stands as long as the phase does. */
 function saidBefore({ status }: ClusterObject, run: StoredRun): RunFacts['waits'] {
@@ -111,8 +140,6 @@ function saidBefore({ status }: ClusterObject, run: StoredRun): RunFacts['waits'
     return null
   return { code, sentence }
 }
-
-const ENDS: Readonly<Record<string, 'True' | 'False'>> = { Complete: 'True', Succeeded: 'False' }
 
 /** Whether an object says itself that its run is over: then it is never run, whatever the database says. */
 export function saysFinished(status: Json): boolean {

@@ -48,11 +48,32 @@ test('of one that is finished, only who it is is remembered', () => {
     anObject(
       'x',
       { dagName: 'd', parameters: [] },
-      { labels: { a: 'b' }, status: { completionTime: '2026-01-01T00:00:00Z', phase: 'failed' } },
+      {
+        labels: { a: 'b' },
+        status: { completionTime: '2026-01-01T00:00:00Z', phase: 'failed', observedGeneration: 1 },
+      },
     ),
   )
   const view = views.of(key)
   assert.equal(view?.finished, true)
   assert.deepEqual(view?.object.spec, { dagName: 'd' })
   assert.deepEqual(view?.object.metadata.labels, {})
+})
+
+test('a claim that is given up does not take the view of another object along', () => {
+  const views = new RunViews()
+  views.changed(made('thief', 'uid-of-x'))
+  views.changed(anObject('x', {}))
+  views.changed(anObject('thief', {}))
+  assert.equal(views.of('space/uid-of-x')?.object.metadata.name, 'x')
+  assert.equal(views.of('space/uid-of-thief')?.object.metadata.name, 'thief')
+})
+
+test('one that is finished is kept whole until it was told that its newest text was seen', () => {
+  const views = new RunViews()
+  const status = { completionTime: '2026-01-01T00:00:00Z', phase: 'failed', observedGeneration: 1 }
+  const key = views.changed(anObject('x', { dagName: 'd', cancel: true }, { generation: 2, status }))
+  assert.deepEqual(views.of(key)?.object.status, status)
+  views.changed(anObject('x', { dagName: 'd', cancel: true }, { generation: 1, status }))
+  assert.deepEqual(views.of(key)?.object.spec, { dagName: 'd' })
 })

@@ -1,9 +1,9 @@
 import type { ClusterObject, ObjectRef } from './cluster.ts'
 import { fieldOf } from './conditions.ts'
 import { keyOf, runOfObject } from './names.ts'
-import { saysFinished } from './run-status.ts'
+import { observedStatus, saysFinished } from './run-status.ts'
 
-/** A DagRun as far as it is remembered: of one that is finished, only who it is. */
+/** A DagRun as far as it is remembered: of one that is finished and says all there is to say, only who it is. */
 export interface RunView {
   readonly object: ClusterObject
   /** It was made for a run that no DagRun asked for, or says so. */
@@ -30,9 +30,10 @@ export class RunViews {
     const key = keyOf(namespace, run)
     const before = this.#keyByUid.get(uid)
     // An annotation that was changed makes the object about another run.
-    if (before !== undefined && before !== key) this.#byKey.delete(before)
+    if (before !== undefined && before !== key) this.#leave(before, uid)
     const finished = saysFinished(object.status)
-    this.#byKey.set(key, { object: finished ? remains(object) : object, mirror, finished })
+    const said = finished && observedStatus(object) === null
+    this.#byKey.set(key, { object: said ? remains(object) : object, mirror, finished })
     this.#keyByUid.set(uid, key)
     this.#runByName.set(keyOf(namespace, name), run)
     return key
@@ -43,7 +44,7 @@ export class RunViews {
     const key = this.#keyByUid.get(uid)
     if (key === undefined) return null
     this.#keyByUid.delete(uid)
-    if (this.#byKey.get(key)?.object.metadata.uid === uid) this.#byKey.delete(key)
+    this.#leave(key, uid)
     if (key === keyOf(namespace, this.#runByName.get(keyOf(namespace, name)) ?? ''))
       this.#runByName.delete(keyOf(namespace, name))
     return key
@@ -65,13 +66,21 @@ export class RunViews {
   get size(): number {
     return this.#byKey.size
   }
+
+  /** Another object may be about the run by now. */
+  #leave(key: string, uid: string): void {
+    if (this.#byKey.get(key)?.object.metadata.uid === uid) this.#byKey.delete(key)
+  }
 }
 
 function remains({ metadata, spec, status }: ClusterObject): ClusterObject {
   return {
     metadata: { ...metadata, labels: {}, annotations: {} },
     spec: { dagName: textOf(fieldOf(spec, 'dagName')) },
-    status: { completionTime: textOf(fieldOf(status, 'completionTime')) },
+    status: {
+      completionTime: textOf(fieldOf(status, 'completionTime')),
+      observedGeneration: metadata.generation,
+    },
   }
 }
 

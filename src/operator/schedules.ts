@@ -59,9 +59,7 @@ export class Schedules {
   #add(change: Change): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ change, resolve, reject })
-      this.#working ??= this.#work().finally(() => {
-        this.#working = null
-      })
+      this.#working ??= this.#work()
     })
   }
 
@@ -75,6 +73,8 @@ export class Schedules {
         for (const { reject } of batch) reject(error)
       }
     }
+    // In the same breath as the look above: a change that came between would wait for ever.
+    this.#working = null
   }
 
   async #apply(batch: readonly Waiting[]): Promise<void> {

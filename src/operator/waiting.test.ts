@@ -18,9 +18,9 @@ test('a DAG is found by what it needs, in its own namespace', () => {
   const needs = new Needs()
   const references = { dagTasks: [{ name: 't', version: 1 }], dags: ['d'] }
   needs.add('space', 'x', references)
-  assert.deepEqual(needs.of('DagTask', 'space', 't'), ['space/x'])
-  assert.deepEqual(needs.of('DAG', 'space', 'd'), ['space/x'])
-  assert.deepEqual(needs.of('DAG', 'other', 'd'), [])
+  assert.deepEqual(needs.users('space', 't'), ['space/x'])
+  assert.deepEqual(needs.callers('space', 'd'), ['space/x'])
+  assert.deepEqual(needs.callers('other', 'd'), [])
   needs.remove('space', 'x', references)
-  assert.deepEqual(needs.of('DagTask', 'space', 't'), [])
+  assert.deepEqual(needs.users('space', 't'), [])
 })

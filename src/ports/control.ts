@@ -49,6 +49,8 @@ export interface AppliedDag {
   readonly version: number
   /** Whether there was no DAG of this name. */
   readonly created: boolean
+  /** Sentences about what nothing here does with it, such as an image where tasks are processes. */
+  readonly notes: readonly string[]
 }
 
 export interface DeleteDag extends Order {

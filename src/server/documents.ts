@@ -1,36 +1,23 @@
 import { nearest } from '../core/nearest.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Store } from '../ports/store.ts'
-import type { TaskLookup } from '../spec/dag-tasks.ts'
-import { type Loaded, type LoadedDag, loadDocuments } from '../spec/load.ts'
+import type { Loaded, LoadedDag } from '../spec/load.ts'
 import type { DagTaskSpec } from '../spec/schema/dag-task.ts'
+import { readInTime } from './document-reader.ts'
 import { RequestProblem } from './problem.ts'
-
-const NAME = 'document'
 
 /** What a text says, with all that is wrong with it. DagTasks that it does not hold are looked up in the store. */
 export async function checkedDocument(text: string, namespace: string, store: Store | null): Promise<Loaded> {
-  const inputs = [{ name: NAME, text }]
-  const asked = new Map<string, readonly [name: string, version: number]>()
-  const first = loadDocuments(inputs, {
-    namespace,
-    lookup: (space, name, version) => {
-      // Those of other namespaces are not told of here.
-      if (space === namespace) asked.set(`${name}/${version}`, [name, version])
-      return null
-    },
-  })
-  if (asked.size === 0 || store === null) return first
-  const answers = new Map<string, ReturnType<TaskLookup>>()
-  for (const [key, [name, version]] of asked) {
-    const spec = await store.dagTask(namespace, name, version)
-    if (spec !== null) answers.set(key, spec as unknown as DagTaskSpec)
-    else if ((await store.dagTaskVersions(namespace, name)).length > 0) answers.set(key, 'unknown version')
+  const { loaded, asked } = await readInTime({ text, namespace, known: new Map() })
+  if (asked.length === 0 || store === null) return loaded
+  const known = new Map<string, DagTaskSpec | 'unknown version'>()
+  for (const key of asked) {
+    const [name = '', version = ''] = key.split('/')
+    const spec = await store.dagTask(namespace, name, Number(version))
+    if (spec !== null) known.set(key, spec as unknown as DagTaskSpec)
+    else if ((await store.dagTaskVersions(namespace, name)).length > 0) known.set(key, 'unknown version')
   }
-  if (answers.size === 0) return first
-  const lookup: TaskLookup = (space, name, version) =>
-    space === namespace ? (answers.get(`${name}/${version}`) ?? null) : null
-  return loadDocuments(inputs, { namespace, lookup })
+  return known.size === 0 ? loaded : (await readInTime({ text, namespace, known })).loaded
 }
 
 /**

@@ -157,8 +157,14 @@ const FASTIFY: Readonly<Record<string, () => RequestProblem>> = {
   FST_ERR_CTP_EMPTY_TYPE: () => unsupported('a body without a content-type'),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     new RequestProblem('MALFORMED_BODY', 'the body is not as long as it says', 'send a right content-length'),
-  FST_ERR_BAD_URL: () =>
-    new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'see /api/v1/openapi.json'),
+  FST_ERR_BAD_URL: () => noAddress(),
+  FST_ERR_MAX_PARAM_LENGTH: () => noAddress(),
+  // The client has gone; nobody reads this.
+  ECONNRESET: () => new RequestProblem('MALFORMED_BODY', 'the body broke off', 'send it again'),
+}
+
+export function noAddress(): RequestProblem {
+  return new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'see /api/v1/openapi.json')
 }
 
 export function unsupported(what: string, forms = 'application/json'): RequestProblem {

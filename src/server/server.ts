@@ -16,7 +16,7 @@ import { invalid } from './invalid.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Live } from './live.ts'
 import type { Limits, ServerOptions, ServerParts } from './parts.ts'
-import { RequestProblem, answerOf, problemOf } from './problem.ts'
+import { RequestProblem, answerOf, noAddress, problemOf } from './problem.ts'
 import type { AnyRoute, Answer } from './route.ts'
 import { shapeOf } from './shape-of.ts'
 import { checkRoutes } from './start-check.ts'
@@ -60,7 +60,8 @@ export async function openServer(
   const parts = partsOf(options)
   const app = fastifyOf(parts.limits, parts)
   const hosts = new Set<string>()
-  useGuards(app, hosts)
+  const state = { closing: false }
+  useGuards(app, hosts, state)
   useProblems(app, parts, routes)
   for (const route of routes) useRoute(app, route, parts)
   await app.listen({ host: '127.0.0.1', port })
@@ -72,6 +73,7 @@ export async function openServer(
     url: `http://127.0.0.1:${bound}`,
     port: bound,
     async close() {
+      state.closing = true
       parts.live.close()
       await app.close()
     },
@@ -99,6 +101,8 @@ function fastifyOf(limits: Limits, parts: ServerParts): FastifyInstance {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    // Said below, in the form of all problems.
+    return503OnClosing: false,
     genReqId: () => parts.identity.id(),
     routerOptions: { maxParamLength: limits.pathPartLengthMax },
     http: {
@@ -127,9 +131,18 @@ const HEADERS = {
   'x-frame-options': 'DENY',
 } as const
 
-function useGuards(app: FastifyInstance, hosts: ReadonlySet<string>): void {
+function useGuards(
+  app: FastifyInstance,
+  hosts: ReadonlySet<string>,
+  state: { readonly closing: boolean },
+): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS).header('x-correlation-id', request.id)
+    if (state.closing) {
+      throw new RequestProblem('NOT_READY', 'the server is closing', 'try again in a moment', {
+        headers: { 'retry-after': '2', connection: 'close' },
+      })
+    }
     checkSender(request.method, request.headers, hosts)
   })
 }
@@ -137,7 +150,7 @@ function useGuards(app: FastifyInstance, hosts: ReadonlySet<string>): void {
 function useProblems(app: FastifyInstance, parts: ServerParts, routes: readonly AnyRoute[]): void {
   app.setErrorHandler((error: FastifyError | RequestProblem, request, reply) => {
     const problem = problemOf(error)
-    if (problem.status >= 500) parts.trouble(request.id, error)
+    if (problem.status === 500) parts.trouble(request.id, error)
     return sendProblem(reply, problem, request.id)
   })
   app.setNotFoundHandler((request, reply) => {
@@ -145,7 +158,7 @@ function useProblems(app: FastifyInstance, parts: ServerParts, routes: readonly 
     const methods = routes.filter(route => patternOf(route.path).test(path)).map(({ method }) => method)
     const problem =
       methods.length === 0
-        ? new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'see /api/v1/openapi.json')
+        ? noAddress()
         : new RequestProblem(
             'METHOD_NOT_ALLOWED',
             `${request.method} is not for this address`,

@@ -1,7 +1,7 @@
 import { dump } from 'js-yaml'
 import { plainSchema, type JsonSchema } from './json-schema.ts'
 import type { Kind } from './kinds.ts'
-import { API_GROUP } from './api-version.ts'
+import { API_GROUP, VERSION_NAME } from './api-version.ts'
 
 /** The CustomResourceDefinition of a kind, as YAML. */
 export function crdYaml(kind: Kind): string {
@@ -28,7 +28,7 @@ export function crd(kind: Kind): JsonSchema {
       },
       versions: [
         {
-          name: 'v1alpha1',
+          name: VERSION_NAME,
           served: true,
           storage: true,
           subresources: { status: {} },

@@ -1,11 +1,11 @@
 /** What the controller may do in a namespace of its DAGs, all of it: resource and verbs. The chart is held to it. */
 export const CONTROLLER_MAY: Readonly<Record<string, readonly string[]>> = {
-  'kontroler.greedykomodo/dags': ['get', 'list', 'watch'],
-  'kontroler.greedykomodo/dagtasks': ['get', 'list', 'watch'],
-  'kontroler.greedykomodo/dagruns': ['get', 'list', 'watch', 'create', 'delete'],
-  'kontroler.greedykomodo/dags/status': ['patch', 'update'],
-  'kontroler.greedykomodo/dagruns/status': ['patch', 'update'],
-  'kontroler.greedykomodo/dagtasks/status': ['patch', 'update'],
+  'kontroler.greedykomodo/dags': ['list', 'watch'],
+  'kontroler.greedykomodo/dagtasks': ['list', 'watch'],
+  'kontroler.greedykomodo/dagruns': ['list', 'watch', 'create', 'delete'],
+  'kontroler.greedykomodo/dags/status': ['patch'],
+  'kontroler.greedykomodo/dagruns/status': ['patch'],
+  'kontroler.greedykomodo/dagtasks/status': ['patch'],
   '/pods': ['get', 'list', 'watch', 'create', 'patch', 'delete', 'deletecollection'],
   '/pods/log': ['get'],
   '/configmaps': ['get', 'list', 'create', 'delete'],

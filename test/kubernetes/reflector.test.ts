@@ -221,6 +221,27 @@ describe('a reflector', () => {
       { watchSeconds: 0.1, graceMs: 50 },
     ))
 
+  it('lists once more when somebody doubts while it lists', () => {
+    let doubt = (): void => undefined
+    return watching(
+      [
+        (seen, response) => {
+          doubt()
+          listOf(5, object('x', 3))(seen, response)
+        },
+        listOf(9, object('x', 8)),
+        OPEN,
+      ],
+      async ({ told, reflector, server, until }) => {
+        doubt = () => reflector.relist()
+        await until('~ uid-x 8')
+        await pause(REAL_TIMING, 50, undefined)
+        assert.deepEqual(told, ['+ uid-x 3', 'listed 1', '~ uid-x 8', 'listed 1'])
+        assert.deepEqual(watchedFrom(server), ['9'])
+      },
+    )
+  })
+
   it('does not go on from a line that it does not understand', () =>
     watching(
       [

@@ -85,6 +85,45 @@ describe('a request that reads', () => {
       assert.deepEqual([problem.kind, problem.effect], ['timeout', 'none'])
     }))
 
+  it('gives up then also when it got its slot late', async () => {
+    await using server = await scriptedServer(silence)
+    const limit = { start: 1, min: 1, max: 1 }
+    const delays: number[] = []
+    const timing = {
+      ...IMPATIENT,
+      after: (ms: number, call: () => void) => {
+        delays.push(ms)
+        return REAL_TIMING.after(ms, call)
+      },
+    }
+    await using client = openClient({ identity: plainIdentity(server.url), timing, limit })
+    const first = problemOf(client.get(PODS, PLACE, { deadlineMs: 200 }))
+    const problem = await problemOf(client.get(PODS, PLACE, { deadlineMs: 400, attemptMs: 300 }))
+    assert.equal((await first).kind, 'timeout')
+    assert.equal(problem.kind, 'timeout')
+    assert.ok(!delays.includes(300), 'less than the time of an attempt was left')
+  })
+
+  it('comes back a little later than the server asks, so that not all come at one moment', async () => {
+    const delays: number[] = []
+    const timing = {
+      ...REAL_TIMING,
+      random: () => 1,
+      after: (ms: number, call: () => void) => {
+        delays.push(ms)
+        return REAL_TIMING.after(ms > 1_000 ? ms : 0, call)
+      },
+    }
+    const busy = refusal(429, 'TooManyRequests', { 'retry-after': '0' })
+    await using server = await scriptedServer(busy, busy, FOUND)
+    await using client = openClient({ identity: plainIdentity(server.url), timing })
+    await client.get(PODS, PLACE)
+    assert.deepEqual(
+      delays.filter(ms => ms < 1_000),
+      [100, 100],
+    )
+  })
+
   it('tries again when one attempt takes too long', () =>
     withServer([silence, FOUND], async client => {
       assert.equal((await client.get(PODS, PLACE, { attemptMs: 100 })).metadata.name, 'x')

@@ -22,8 +22,6 @@ export interface S3BucketOptions {
     readonly secretAccessKey: string
     readonly sessionToken?: string
   }
-  /** `whenRequired` for servers that do not know checksums of 2025. Default: `always`. */
-  readonly checksums?: 'always' | 'whenRequired'
 }
 
 /** No more than the few things that logs need of a bucket. All throw {@link S3Problem}. */
@@ -66,7 +64,7 @@ export async function openBucket(options: S3BucketOptions): Promise<S3Bucket> {
     ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     forcePathStyle: options.pathStyle ?? options.endpoint !== undefined,
     followRegionRedirects: options.endpoint === undefined,
-    requestChecksumCalculation: options.checksums === 'whenRequired' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
+    // What is sent has checksums, unless the SDK's own variable says that the server is too old for them.
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
   })

@@ -7,7 +7,7 @@
  * | `LOG_S3_UNREACHABLE` | no answer, or one that broke off |
  * | `LOG_S3_FAILED` | anything else that the server says |
  * | `LOG_S3_DIFFERS` | what is stored is not what was to be stored |
- * | `LOG_S3_CLOSED` | the store was closed before the log was there |
+ * | `LOG_S3_CLOSED` | the store was closed, or the log given up, before it was there |
  */
 export type S3ProblemCode =
   | 'LOG_S3_CREDENTIALS'

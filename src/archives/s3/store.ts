@@ -31,8 +31,6 @@ export interface S3LogStoreOptions extends S3BucketOptions {
   readonly random: () => number
   /** A log could not be stored yet; it is tried again. */
   readonly trouble?: (log: LogRef, problem: S3Problem) => void
-  /** Whole key in the same bucket of a log that another program wrote; asked for logs that are not there. */
-  readonly legacyKey?: (log: LogRef) => Promise<string | null>
   readonly limits?: Partial<typeof S3_LOG_LIMITS>
 }
 
@@ -43,24 +41,26 @@ export interface S3LogStore extends LogStore {
    * @throws {S3Problem}
    */
   check(): Promise<void>
-  /** Gives up what is going up; the spool keeps it. Calls of `finish` that wait reject with `LOG_S3_CLOSED`. */
+  /**
+   * Of these logs, none that waits for the bucket waits on: their calls of `finish` reject with `LOG_S3_CLOSED`. The
+   * spool keeps them.
+   */
+  giveUp(which: (log: LogRef) => boolean): void
+  /** Gives up all that is going up. */
   close(): void
 }
-
-/** The key that Kontroler's first implementation gave to a pod's log. */
-export const firstKontrolerKey = (runId: number | string, podUid: string): string =>
-  `${runId}/${podUid}-log.txt`
 
 /**
  * Logs in a bucket, one object each: `PREFIX/INSTALLATION/RUN/TASK/ATTEMPT.log`. An object is written at once when its
  * log is whole, so one that is there is complete; until then readers find the log in the spool.
+ *
+ * Logs that the first Kontroler left in the same bucket are read as well: see {@link firstKontrolerKey}.
  */
 export async function createS3LogStore(options: S3LogStoreOptions): Promise<S3LogStore> {
   return new BucketLogs(options, await openBucket(options))
 }
 
 class BucketLogs implements S3LogStore {
-  readonly #options: S3LogStoreOptions
   readonly #bucket: S3Bucket
   readonly #spool: LogSpool
   readonly #root: string
@@ -70,7 +70,6 @@ class BucketLogs implements S3LogStore {
   readonly #storing = new Map<string, Promise<void>>()
 
   constructor(options: S3LogStoreOptions, bucket: S3Bucket) {
-    this.#options = options
     this.#bucket = bucket
     this.#spool = options.spool
     const prefix = (options.prefix ?? '').replaceAll(/^\/+|\/+$/g, '')
@@ -94,9 +93,9 @@ class BucketLogs implements S3LogStore {
       // It may have moved to the bucket meanwhile.
       if (bytes.length > 0 || (await this.#spool.size(log)) !== null) return bytes
     }
-    const key = this.#keyOf(log)
-    const bytes = (await this.#bucket.read(key, offset, most)) ?? (await this.#readLegacy(log, offset, most))
-    return bytes ?? new Uint8Array()
+    const own = await this.#bucket.read(this.#keyOf(log), offset, most)
+    const first = own === null ? firstKontrolerKey(log) : null
+    return own ?? (first === null ? null : await this.#bucket.read(first, offset, most)) ?? new Uint8Array()
   }
 
   async size(log: LogRef): Promise<number | null> {
@@ -104,8 +103,8 @@ class BucketLogs implements S3LogStore {
     if (spooled !== null) return spooled
     const size = await this.#bucket.size(this.#keyOf(log))
     if (size !== null) return size
-    const legacy = await this.#options.legacyKey?.(log)
-    return legacy === undefined || legacy === null ? null : await this.#bucket.size(legacy)
+    const first = firstKontrolerKey(log)
+    return first === null ? null : await this.#bucket.size(first)
   }
 
   async containers(attempt: LogRef): Promise<readonly string[]> {
@@ -152,6 +151,10 @@ class BucketLogs implements S3LogStore {
     for await (const _ of this.#bucket.list(`${this.#root}check/`)) return
   }
 
+  giveUp(which: (log: LogRef) => boolean): void {
+    this.#uploads.giveUp(which)
+  }
+
   close(): void {
     this.#uploads.close()
     this.#bucket.close()
@@ -159,11 +162,6 @@ class BucketLogs implements S3LogStore {
 
   #keyOf(log: LogRef): string {
     return `${this.#root}${logKey(log.run, log.task, log.attempt, log.container)}`
-  }
-
-  async #readLegacy(log: LogRef, offset: number, bytesMax: number): Promise<Uint8Array | null> {
-    const key = await this.#options.legacyKey?.(log)
-    return key === undefined || key === null ? null : await this.#bucket.read(key, offset, bytesMax)
   }
 
   /** From the spool into the bucket. Two who ask at once are answered by the same work. */
@@ -181,6 +179,8 @@ class BucketLogs implements S3LogStore {
     if (size === null) return
     const key = this.#keyOf(log)
     await this.#uploads.run(log, size <= this.#limits.smallBytes ? 'small' : 'large', async signal => {
+      // Its run may have been removed since the last try.
+      if ((await this.#spool.size(log)) === null) return
       if ((await this.#bucket.size(key)) === null) await this.#upload(log, key, size, signal)
     })
     if ((await this.#spool.size(log)) === null) await this.#bucket.delete([key])
@@ -219,4 +219,16 @@ class BucketLogs implements S3LogStore {
   }
 }
 
+/**
+ * The key that the first Kontroler gave to a log. It had one for each pod, so that its run is a whole number, and the
+ * UID of the pod stands for the task; null for all other logs, as runs of this one are never called so.
+ *
+ * @example firstKontrolerKey({ run: '7', task: '6c2f…', attempt: 1 }) → '7/6c2f…-log.txt'
+ */
+function firstKontrolerKey({ run, task, attempt, container }: LogRef): string | null {
+  const isFirst = attempt === 1 && container === undefined && /^\d{1,19}$/u.test(run) && UID.test(task)
+  return isFirst ? `${run}/${task}-log.txt` : null
+}
+
+const UID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u
 const CONTAINER = /^([a-z0-9-]+)\.log$/

@@ -23,62 +23,92 @@ export interface UploadOptions {
 export class Uploads {
   readonly #options: UploadOptions
   readonly #closing = new AbortController()
-  readonly #queues: Record<'small' | 'large', { free: number; readonly waiting: (() => void)[] }>
+  readonly #queues: Record<'small' | 'large', Queue>
+  readonly #works = new Set<{ readonly log: LogRef; readonly stop: AbortController }>()
 
   constructor(options: UploadOptions) {
     this.#options = options
     this.#queues = {
-      small: { free: options.smallMax, waiting: [] },
-      large: { free: options.largeMax, waiting: [] },
+      small: { free: options.smallMax, waiting: new Set() },
+      large: { free: options.largeMax, waiting: new Set() },
     }
   }
 
-  get closing(): AbortSignal {
-    return this.#closing.signal
+  /** Until it comes through; rejects only when it is given up, or all of it closed. */
+  async run(log: LogRef, size: 'small' | 'large', work: Work): Promise<void> {
+    const one = { log, stop: new AbortController() }
+    this.#works.add(one)
+    try {
+      await this.#again(log, size, work, AbortSignal.any([this.#closing.signal, one.stop.signal]))
+    } finally {
+      this.#works.delete(one)
+    }
   }
 
-  /** Until it comes through; rejects only when closed. */
-  async run(
-    log: LogRef,
-    size: 'small' | 'large',
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
-    const { clock, random, bucket, trouble } = this.#options
-    for (let failures = 0; ; failures += 1) {
-      try {
-        await this.#inTurn(size, work)
-        return
-      } catch (error) {
-        if (this.#closing.signal.aborted) throw CLOSED()
-        trouble(log, problemOf(error, bucket))
-      }
-      const ms = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX) * (0.5 + random() / 2)
-      await pause(clock, ms, this.#closing.signal)
-    }
+  /** What is done for these logs is not tried again. */
+  giveUp(which: (log: LogRef) => boolean): void {
+    for (const { log, stop } of this.#works) if (which(log)) stop.abort()
   }
 
   close(): void {
     this.#closing.abort()
-    for (const queue of Object.values(this.#queues)) for (const start of queue.waiting.splice(0)) start()
   }
 
-  async #inTurn(size: 'small' | 'large', work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const queue = this.#queues[size]
+  async #again(log: LogRef, size: 'small' | 'large', work: Work, signal: AbortSignal): Promise<void> {
+    const { clock, random, bucket, trouble } = this.#options
+    for (let failures = 0; ; failures += 1) {
+      try {
+        await this.#inTurn(this.#queues[size], work, signal)
+        return
+      } catch (error) {
+        if (signal.aborted) throw CLOSED()
+        trouble(log, problemOf(error, bucket))
+      }
+      const ms = Math.min(RETRY_MS * 2 ** failures, RETRY_MS_MAX) * (0.5 + random() / 2)
+      await pause(clock, ms, signal)
+    }
+  }
+
+  async #inTurn(queue: Queue, work: Work, signal: AbortSignal): Promise<void> {
     if (queue.free > 0) queue.free -= 1
-    else await new Promise<void>(resolve => queue.waiting.push(resolve))
+    else if (!(await turnIn(queue, signal))) throw CLOSED()
     try {
-      if (this.#closing.signal.aborted) throw CLOSED()
-      await work(this.#closing.signal)
+      if (signal.aborted) throw CLOSED()
+      await work(signal)
     } finally {
-      const next = queue.waiting.shift()
+      const [next] = queue.waiting
       if (next === undefined) queue.free += 1
       else next()
     }
   }
 }
 
+type Work = (signal: AbortSignal) => Promise<void>
+
+interface Queue {
+  free: number
+  /** In the order in which they came. */
+  readonly waiting: Set<() => void>
+}
+
 const CLOSED = (): S3Problem =>
-  new S3Problem('LOG_S3_CLOSED', 'The store was closed before the log was in its bucket.')
+  new S3Problem('LOG_S3_CLOSED', 'Given up before the log was in its bucket: closed, or its run removed.')
+
+/** False when the signal came first. */
+function turnIn({ waiting }: Queue, signal: AbortSignal): Promise<boolean> {
+  return new Promise(resolve => {
+    const over = (mine: boolean): void => {
+      waiting.delete(start)
+      signal.removeEventListener('abort', leave)
+      resolve(mine)
+    }
+    const start = (): void => over(true)
+    const leave = (): void => over(false)
+    if (signal.aborted) return resolve(false)
+    waiting.add(start)
+    signal.addEventListener('abort', leave)
+  })
+}
 
 function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

@@ -1,5 +1,6 @@
 import { isProblem } from '../../kubernetes/problem.ts'
 import { resourceOf } from '../../operator/kubernetes-cluster.ts'
+import { forEachNamed } from '../each.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import type { FollowFormat } from '../follow.ts'
 import { followRun } from './followed.ts'
@@ -16,31 +17,31 @@ export async function cancel(
   texts: readonly string[],
   options: { readonly wait: boolean },
 ): Promise<number> {
-  const asked: ClusterRun[] = []
-  for (const text of texts) asked.push(await ask(session, text, { cancel: true }))
-  for (const run of asked) {
+  const { done, tellRefused } = await forEachNamed(texts, text => ask(session, text, { cancel: true }))
+  for (const run of done) {
     if (!options.wait) {
       process.stdout.write(`run ${run.name} is asked to end\n`)
       continue
     }
     const ended = await followRun(session, run, isOver, quietly())
-    const phase = ended?.phase ?? run.phase
-    process.stdout.write(`run ${run.name} ${phase === 'cancelled' ? 'is cancelled' : `has ${phase}`}\n`)
+    process.stdout.write(endText(ended ?? run))
   }
+  tellRefused()
   return EXIT.succeeded
 }
 
 /** `kontroler pause RUN…`: nothing new starts; what runs goes on. */
 export async function pause(session: Session, texts: readonly string[]): Promise<number> {
-  for (const text of texts) {
+  const { tellRefused } = await forEachNamed(texts, async text => {
     const run = await ask(session, text, { paused: true })
     const now = await answered(session, run, ({ phase }) => phase === 'paused')
     const goOn = session.command('resume', run.name)
     if (now === null)
       process.stdout.write(`run ${run.name} is asked to pause; no controller has answered yet\n`)
-    else if (isOver(now)) process.stdout.write(`run ${run.name} has ${now.phase}\n`)
+    else if (isOver(now)) process.stdout.write(endText(now))
     else process.stdout.write(`run ${run.name} is paused; go on with: ${goOn}\n`)
-  }
+  })
+  tellRefused()
   return EXIT.succeeded
 }
 
@@ -57,13 +58,14 @@ export async function resume(
   }
   const now = await answered(session, run, ({ phase, isSeen }) => isSeen && phase !== 'paused')
   const watch = session.command('watch', run.name)
-  process.stdout.write(
-    now === null
-      ? `run ${run.name} is asked to go on; no controller has answered yet\n`
-      : `run ${run.name} goes on; watch it with: ${watch}\n`,
-  )
+  if (now === null)
+    process.stdout.write(`run ${run.name} is asked to go on; no controller has answered yet\n`)
+  else process.stdout.write(isOver(now) ? endText(now) : `run ${run.name} goes on; watch it with: ${watch}\n`)
   return EXIT.succeeded
 }
+
+const endText = ({ name, phase }: ClusterRun): string =>
+  `run ${name} ${phase === 'cancelled' ? 'is cancelled' : `has ${phase}`}\n`
 
 /** Writes a wish into the spec of this very DagRun. */
 async function ask(

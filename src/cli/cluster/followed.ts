@@ -102,15 +102,19 @@ export class DagOfRun {
   async read({ dag, dagVersion, namespace }: ClusterRun): Promise<Dag | null> {
     if (dagVersion === null || dag === '') return null
     if (this.#version === dagVersion) return this.#dag
+    this.#dag = await this.#readVersion(dag, namespace, dagVersion)
     this.#version = dagVersion
-    this.#dag = null
+    return this.#dag
+  }
+
+  async #readVersion(name: string, namespace: string, version: number): Promise<Dag | null> {
     try {
-      const object = await dagObject(this.#session, dag, namespace)
-      if (object === null || versionInForce(object) !== dagVersion) return null
-      this.#dag = (await dagOf(this.#session, object)).dag
+      const object = await dagObject(this.#session, name, namespace)
+      if (object === null || versionInForce(object) !== version) return null
+      return (await dagOf(this.#session, object)).dag
     } catch (error) {
       if (!isProblem(error, 'forbidden')) throw error
+      return null
     }
-    return this.#dag
   }
 }

@@ -1,38 +1,43 @@
 import { systemClock } from '../../host/clock.ts'
 import { EXIT } from '../exit.ts'
-import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
-import { type Column, tableLines } from '../show/table.ts'
-import { age, dateTime, mark, type Paint, painter, phaseText, printable } from '../show/text.ts'
+import {
+  limitOf,
+  type ListOptions,
+  printTable,
+  refuseWithDags,
+  runColumns,
+  type RunLine,
+  sayMore,
+} from '../listing.ts'
+import { isDataFormat, printData, printLines } from '../show/print.ts'
+import type { Column } from '../show/table.ts'
+import { type Paint, painter, printable } from '../show/text.ts'
 import { sinceMoment } from '../since.ts'
-import { assignments, wholeNumber } from '../values.ts'
+import { assignments } from '../values.ts'
 import { allDags, type DagObject } from './dag-object.ts'
 import { allRuns, type ClusterRun } from './run-object.ts'
 import type { Session } from './session.ts'
 import { dagData, lastText, nextText, problemOf, scheduleText, taskNamesOf } from './show-dag.ts'
 import { clusterRunData, tookText } from './show-run.ts'
 
-export interface ListOptions {
+export interface ClusterListOptions extends ListOptions {
   readonly allNamespaces?: boolean
-  readonly dag?: string
-  readonly phase?: readonly string[]
-  readonly label?: readonly string[]
-  readonly since?: string
-  readonly limit: string
-  readonly all?: boolean
-  readonly output?: DataFormat | 'wide' | 'name'
 }
 
-const LIMIT_MAX = 100_000
-
 /** `kontroler list [runs|dags]`: DagRuns, newest first; or DAGs. */
-export async function list(session: Session, what: 'runs' | 'dags', options: ListOptions): Promise<number> {
-  const limit = wholeNumber('--limit', options.limit, LIMIT_MAX)
+export async function list(
+  session: Session,
+  what: 'runs' | 'dags',
+  options: ClusterListOptions,
+): Promise<number> {
+  const most = limitOf(options)
   const labels = [...assignments('--label', options.label ?? [])].map(([name, value]) => `${name}=${value}`)
   const query = {
     ...(options.allNamespaces === true ? {} : { namespace: session.namespace }),
     labelSelector: labels.join(','),
   }
   if (what === 'dags') {
+    refuseWithDags({ phase: options.phase, since: options.since })
     const dags = await allDags(session, query)
     listDags(
       session,
@@ -49,7 +54,7 @@ export async function list(session: Session, what: 'runs' | 'dags', options: Lis
       (options.phase === undefined || options.phase.includes(run.phase)) &&
       (from === null || run.createdAt >= from),
   )
-  const shown = options.all === true ? found : found.slice(0, limit)
+  const shown = found.slice(0, most)
   listRuns(session, shown, { ...options, more: shown.length < found.length, any: all.length > 0 })
   return EXIT.succeeded
 }
@@ -57,7 +62,7 @@ export async function list(session: Session, what: 'runs' | 'dags', options: Lis
 function listRuns(
   session: Session,
   runs: readonly ClusterRun[],
-  options: ListOptions & { readonly more: boolean; readonly any: boolean },
+  options: ClusterListOptions & { readonly more: boolean; readonly any: boolean },
 ): void {
   const { environment, namespace, command } = session
   const { output, more } = options
@@ -71,54 +76,46 @@ function listRuns(
     const text = options.any ? `no run of ${where} is like that` : `${where} has no DagRun`
     return printLines([`${text}; start one with: ${command('submit', 'DAG')}`])
   }
-  const columns = runColumns(paint, now, options)
-  printLines(tableLines(columns, runs, { paint, width: widthOf(session, output) }))
-  if (more) process.stderr.write(paint('dim', '… more: --limit N or --all\n'))
-}
-
-function runColumns(paint: Paint, now: number, options: ListOptions): readonly Column<ClusterRun>[] {
-  const wide = options.output === 'wide'
-  const namespace: Column<ClusterRun> = { title: 'NAMESPACE', cell: run => run.namespace }
-  return [
-    ...(options.allNamespaces === true ? [namespace] : []),
-    { title: 'RUN', cell: run => run.name, style: text => paint('bold', text) },
-    { title: 'DAG', cell: run => printable(run.dag) },
-    {
-      title: 'PHASE',
-      cell: run => `${mark(run.phase, painter(false))} ${run.phase}`,
-      style: (text, run) => phaseText(run.phase, text, paint),
-    },
-    { title: 'DONE', cell: doneText, align: 'right' },
-    { title: 'AGE', cell: run => age(now - run.createdAt), align: 'right' },
-    { title: 'TOOK', cell: run => tookText(run, now) || '-', align: 'right' },
-    ...(wide ? wideColumns(options.allNamespaces === true ? [] : [namespace]) : []),
-    {
-      title: 'MESSAGE',
-      cell: run => (run.phase === 'succeeded' ? '' : printable(run.message)),
-    },
-  ]
-}
-
-const wideColumns = (namespace: readonly Column<ClusterRun>[]): readonly Column<ClusterRun>[] => [
-  { title: 'CREATED', cell: run => dateTime(run.createdAt) },
-  ...namespace,
-  { title: 'TRIGGER', cell: run => run.trigger },
-  { title: 'VERSION', cell: run => String(run.dagVersion ?? '-'), align: 'right' },
-  { title: 'ID', cell: run => run.id },
-  { title: 'LABELS', cell: run => labelsText(run) || '-' },
-]
-
-const doneText = ({ progress }: ClusterRun): string =>
-  progress === null ? '-' : `${progress.done}/${progress.total}`
-
-const labelsText = ({ object }: ClusterRun): string =>
-  printable(
-    Object.entries(object.metadata.labels ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
+  const namespaces = options.allNamespaces === true
+  const columns = runColumns({ paint, now, wide: output === 'wide', namespaces }, [VERSION])
+  printTable(
+    environment,
+    columns,
+    runs.map(run => lineOf(run, now)),
+    output,
   )
+  if (more) sayMore(environment)
+}
 
-function listDags(session: Session, dags: readonly DagObject[], options: ListOptions): void {
+interface ClusterRunLine extends RunLine {
+  readonly version: number | null
+}
+
+const VERSION: Column<ClusterRunLine> = {
+  title: 'VERSION',
+  cell: ({ version }) => String(version ?? '-'),
+  align: 'right',
+}
+
+function lineOf(run: ClusterRun, now: number): ClusterRunLine {
+  const { name, namespace, dag, phase, progress, createdAt, trigger, id, dagVersion } = run
+  return {
+    name,
+    namespace,
+    dag: printable(dag),
+    phase,
+    done: progress === null ? '-' : `${progress.done}/${progress.total}`,
+    createdAt,
+    took: tookText(run, now) || '-',
+    trigger,
+    id,
+    labels: run.object.metadata.labels ?? {},
+    message: phase === 'succeeded' ? '' : printable(run.message),
+    version: dagVersion,
+  }
+}
+
+function listDags(session: Session, dags: readonly DagObject[], options: ClusterListOptions): void {
   const { environment, namespace } = session
   const { output, allNamespaces } = options
   const now = systemClock.now()
@@ -130,10 +127,10 @@ function listDags(session: Session, dags: readonly DagObject[], options: ListOpt
   }
   const paint = painter(environment.color)
   const columns = dagColumns(paint, now, options)
-  printLines(tableLines(columns, dags, { paint, width: widthOf(session, output) }))
+  printTable(environment, columns, dags, output)
 }
 
-function dagColumns(paint: Paint, now: number, options: ListOptions): readonly Column<DagObject>[] {
+function dagColumns(paint: Paint, now: number, options: ClusterListOptions): readonly Column<DagObject>[] {
   const namespaces = options.allNamespaces === true || options.output === 'wide'
   const of = (object: DagObject): string => object.metadata.namespace ?? ''
   return [
@@ -153,9 +150,4 @@ function dagColumns(paint: Paint, now: number, options: ListOptions): readonly C
       style: text => paint('red', text),
     },
   ]
-}
-
-/** What is piped is not cut: another program reads it. */
-function widthOf({ environment }: Session, output: string | undefined): number {
-  return environment.terminal && output !== 'wide' ? environment.columns : Number.POSITIVE_INFINITY
 }

@@ -1,38 +1,27 @@
 import { runSelector } from '../../executors/pod/names.ts'
 import { startReflector } from '../../kubernetes/reflector.ts'
+import type { Dag } from '../../core/dag/dag.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
 import { PODS } from '../../kubernetes/resource.ts'
 import { CommandError, EXIT } from '../exit.ts'
 import { type LogSink, prefixOf, prefixSink, rawSink, terminalSink } from '../show/log-text.ts'
 import { painter } from '../show/text.ts'
-import { wholeNumber } from '../values.ts'
+import { type LogsOptions, type WantedLogs, wantedLogs } from '../wanted-logs.ts'
 import { DagOfRun, followRun } from './followed.ts'
 import { viewNamed } from './look.ts'
 import { type AttemptPod, attemptPod, type PodObject, readPodLog } from './pod-log.ts'
 import { type ClusterRun, findClusterRun, isOver } from './run-object.ts'
-import { type TaskView, taskViews } from './run-tasks.ts'
+import { isSettledState, type TaskView, taskViews } from './run-tasks.ts'
 import { ASKED, type Session } from './session.ts'
 import { clusterTrouble } from './trouble.ts'
 
-export interface LogsOptions {
-  readonly follow?: boolean
-  readonly task?: string
+export interface ClusterLogsOptions extends LogsOptions {
   readonly container?: string
-  readonly attempt?: string
-  readonly failed?: boolean
-  readonly tail?: string
-  readonly sinceStart?: boolean
 }
 
-/** Which logs are meant. */
-interface Wanted {
-  /** Task key, or the name of a fan-out for all of its items. */
-  readonly task: string | null
+interface Wanted extends WantedLogs {
+  /** Null for the one that runs the task. */
   readonly container: string | null
-  readonly attempt: number | null
-  readonly failed: boolean
-  readonly sinceStart: boolean
-  readonly tail: number | null
 }
 
 /** `kontroler logs RUN`: what tasks wrote, from the pods of the run. */
@@ -40,32 +29,26 @@ export async function logs(
   session: Session,
   text: string,
   task: string | undefined,
-  options: LogsOptions,
+  options: ClusterLogsOptions,
 ): Promise<number> {
-  const wanted: Wanted = {
-    task: options.task ?? task ?? null,
-    container: options.container ?? null,
-    attempt: options.attempt === undefined ? null : wholeNumber('--attempt', options.attempt),
-    failed: options.failed === true,
-    sinceStart: options.sinceStart === true,
-    tail: options.tail === undefined ? null : options.tail === '0' ? 0 : wholeNumber('--tail', options.tail),
-  }
+  const wanted: Wanted = { ...wantedLogs(task, options), container: options.container ?? null }
   const run = await findClusterRun(session, text)
-  const views = taskViews(run, await new DagOfRun(session).read(run))
+  const dags = new DagOfRun(session)
+  const views = taskViews(run, await dags.read(run))
   const pods = await podsOf(session, run, wanted.container)
   const isThere = ({ ref }: AttemptPod): boolean => isOf(ref.task, wanted.task)
-  if (wanted.task !== null && !pods.some(isThere) && !(await mayCome(run, views, wanted.task))) {
+  if (wanted.task !== null && !pods.some(isThere) && !mayCome(run, views, wanted.task)) {
     viewNamed(run, views, wanted.task)
   }
   const reading = new Reading(session, run, wanted, views)
   const isFollowed = options.follow === true && !isOver(run)
-  const last = isFollowed ? await follow(session, run, wanted, reading) : run
+  const last = isFollowed ? await follow(session, run, { wanted, reading, dags }) : run
   if (!isFollowed) for (const pod of chosen(pods, wanted)) await reading.read(pod, false)
   return tellRest(session, last, { wanted, reading, pods, views })
 }
 
 /** An item of a fan-out has no name before the fan-out is known. */
-async function mayCome(run: ClusterRun, views: readonly TaskView[], key: string): Promise<boolean> {
+function mayCome(run: ClusterRun, views: readonly TaskView[], key: string): boolean {
   const group = key.replace(/\[\d+\]$/u, '')
   return views.some(({ name }) => name === key || (name === group && !isOver(run)))
 }
@@ -107,6 +90,10 @@ class Reading {
   readonly #begun = new Set<string>()
   /** Tasks of which a log was read. */
   readonly shown = new Set<string>()
+  /** Pods that were removed before anything of their logs was read. */
+  readonly gone = new Set<string>()
+  /** Of some log, the end could not be read. */
+  isCut = false
 
   constructor(session: Session, run: ClusterRun, wanted: Wanted, views: readonly TaskView[]) {
     this.#session = session
@@ -129,11 +116,11 @@ class Reading {
       tail: isNew ? null : this.#wanted.tail,
       say,
     })
-    if (end === 'whole') this.shown.add(ref.task)
-    else if (end === 'neverStarted') {
+    if (end === 'gone') return void this.gone.add(pod.uid)
+    this.shown.add(ref.task)
+    if (end === 'cut') this.isCut = true
+    if (end === 'neverStarted')
       say(`note: container ${container} of ${ref.task} has not started, or is not in pod ${name}`)
-      this.shown.add(ref.task)
-    }
   }
 }
 
@@ -168,12 +155,11 @@ function sinks(
   }
 }
 
-/** Follows containers as they begin, until the run has ended and every log with it. */
+/** Follows containers as they begin, until the run (or the task) has ended and every log with it. */
 async function follow(
   session: Session,
   run: ClusterRun,
-  wanted: Wanted,
-  reading: Reading,
+  { wanted, reading, dags }: { readonly wanted: Wanted; readonly reading: Reading; readonly dags: DagOfRun },
 ): Promise<ClusterRun> {
   const open = new Set<Promise<void>>()
   const failed = Promise.withResolvers<never>()
@@ -214,28 +200,59 @@ async function follow(
       },
     },
   })
-  const isEnough = (now: ClusterRun): boolean =>
-    isOver(now) ||
-    now.isStuck ||
-    (wanted.task !== null && now.tasks.some(({ name, state }) => name === wanted.task && SETTLED.has(state)))
-  const ended = followRun(session, run, isEnough, { changed: () => undefined, say })
-  ended.catch(() => undefined)
-  const last = (await Promise.race([ended, failed.promise])) ?? run
+  const last = await untilEnough(session, run, { wanted, dags, failed: failed.promise })
   // What began in the last moment may not have been told yet.
-  for (const pod of await podsOf(session, last, wanted.container)) {
-    if (isWanted(pod, wanted, 1)) begin(pod, true)
+  const pods = await podsOf(session, last, wanted.container)
+  for (const pod of listed ? pods.filter(one => isWanted(one, wanted, 1)) : chosen(pods, wanted)) {
+    begin(pod, true)
   }
   while (open.size > 0) await Promise.race([Promise.all(open), failed.promise])
   return last
 }
 
-const SETTLED: ReadonlySet<string> = new Set([
-  'succeeded',
-  'failed',
-  'skipped',
-  'upstreamFailed',
-  'cancelled',
-])
+interface Until {
+  readonly wanted: Wanted
+  readonly dags: DagOfRun
+  /** Rejects when there is no use in waiting. */
+  readonly failed: Promise<never>
+}
+
+/** The run once nothing that is wanted can begin any more. */
+async function untilEnough(
+  session: Session,
+  run: ClusterRun,
+  { wanted: { task }, dags, failed }: Until,
+): Promise<ClusterRun> {
+  const leaving = new AbortController()
+  let dag: Dag | null = await dags.read(run)
+  const isEnough = (now: ClusterRun): boolean =>
+    isOver(now) || now.isStuck || (task !== null && hasSettled(taskViews(now, dag), task))
+  const ended = followRun(session, run, isEnough, {
+    changed(now) {
+      if (task === null) return
+      // Without it there is only what the status names, and the end of the run.
+      dags.read(now).then(
+        found => (dag = found),
+        () => undefined,
+      )
+    },
+    say,
+    signal: leaving.signal,
+  })
+  ended.catch(() => undefined)
+  try {
+    return (await Promise.race([ended, failed])) ?? run
+  } finally {
+    leaving.abort()
+  }
+}
+
+/** A status does not name tasks that succeeded. That one has follows from the others, but not where tasks fan out. */
+export function hasSettled(views: readonly TaskView[], task: string): boolean {
+  const view = views.find(({ name }) => name === task)
+  if (view === undefined || !isSettledState(view.state)) return false
+  return view.told !== null || !views.some(({ isFanOut }) => isFanOut)
+}
 
 interface Rest {
   readonly wanted: Wanted
@@ -247,7 +264,8 @@ interface Rest {
 /** What could not be shown, and why. */
 function tellRest({ command }: Session, run: ClusterRun, { wanted, reading, pods, views }: Rest): number {
   const { shown } = reading
-  const isHere = (name: string): boolean => shown.has(name) || pods.some(({ ref }) => isOf(ref.task, name))
+  const isHere = (name: string): boolean =>
+    shown.has(name) || pods.some(({ ref, uid }) => isOf(ref.task, name) && !reading.gone.has(uid))
   const gone = views
     .filter(({ name, work }) => isOf(name, wanted.task) && work === 'container' && !isHere(name))
     .filter(({ state, told }) => (told?.attempts ?? 0) > 0 || state === 'succeeded')
@@ -262,7 +280,13 @@ function tellRest({ command }: Session, run: ClusterRun, { wanted, reading, pods
   if (shown.size === 0 && !wanted.failed && gone.length > 0) {
     throw new CommandError('LOG_GONE', why, archived, EXIT.failed)
   }
-  if (shown.size === 0 && !wanted.failed && isOver(run) && run.startedAt !== null && pods.length === 0) {
+  if (
+    shown.size === 0 &&
+    !wanted.failed &&
+    isOver(run) &&
+    run.startedAt !== null &&
+    pods.length === reading.gone.size
+  ) {
     throw new CommandError('LOG_GONE', `no pod of run ${run.name} is there any more`, archived, EXIT.failed)
   }
   if (gone.length > 0 && !wanted.failed) say(`note: ${why}: ${archived}`)
@@ -270,7 +294,7 @@ function tellRest({ command }: Session, run: ClusterRun, { wanted, reading, pods
   else if (run.phase === 'failed' && wanted.task === null && !wanted.failed) {
     say(`note: only of the tasks that failed: ${command('logs', run.name, '--failed')}`)
   }
-  return EXIT.succeeded
+  return reading.isCut ? EXIT.failed : EXIT.succeeded
 }
 
 function nothingText({ name, phase }: ClusterRun, { task, failed }: Wanted): string {

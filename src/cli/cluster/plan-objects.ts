@@ -1,8 +1,6 @@
 import type { Dag } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
 import type { Problem } from '../../core/problem.ts'
-import { preview, type PreviewEntry } from '../../core/schedule/preview.ts'
-import { inWords } from '../../core/schedule/words.ts'
 import { contentHash, dagHash } from '../../engine/dag-hash.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
 import { resourceOf } from '../../operator/kubernetes-cluster.ts'
@@ -10,6 +8,7 @@ import type { LoadedDag, LoadedDagRun, LoadedDagTask } from '../../spec/load.ts'
 import { type DagChange, dagChanges } from '../dag-changes.ts'
 import type { Manifest } from '../manifest.ts'
 import { type DagTaskObject, dagObject, dagOf, versionInForce } from './dag-object.ts'
+import { scheduleOf, type SchedulePlan } from './plan-schedule.ts'
 import { type ClusterRun, type DagRunObject, runOf } from './run-object.ts'
 import { ASKED, type Session } from './session.ts'
 import { problemOf } from './show-dag.ts'
@@ -28,22 +27,6 @@ export interface ObjectPlan {
   readonly runs: readonly { readonly name: string; readonly phase: string; readonly becomes: string }[]
   readonly problems: readonly Problem[]
 }
-
-/** What becomes of schedules. */
-export interface SchedulePlan {
-  readonly before: string
-  readonly after: string
-  /** Ticks that start runs from now on, as they are now and as they would be. */
-  readonly stay: number
-  readonly added: readonly number[]
-  readonly removed: readonly number[]
-  readonly timeZone: string
-  readonly isSame: boolean
-}
-
-const DAY_MS = 86_400_000
-/** Two days of a tick a minute; whoever has more sees the beginning. */
-const TICKS_MAX = 3_000
 
 export async function dagPlan(
   session: Session,
@@ -127,39 +110,6 @@ function becoming(runs: readonly ClusterRun[], version: number | null, isNew: bo
 
 const newThings = (dag: Dag): readonly DagChange[] =>
   dagChanges({ ...dag, tasks: [], finally: [], parameters: [] }, dag)
-
-function scheduleOf(
-  before: Dag | null,
-  after: Dag,
-  { now, days }: { readonly now: number; readonly days: number },
-): SchedulePlan | null {
-  const words = (dag: Dag | null): string => {
-    if (dag === null || dag.schedules.length === 0) return 'none'
-    const text = dag.schedules.map(schedule => inWords(schedule, dag.timeZone)).join('; ')
-    return dag.suspended ? `suspended (${text})` : text
-  }
-  if (words(before) === 'none' && words(after) === 'none') return null
-  const ticks = (dag: Dag | null): readonly number[] =>
-    dag === null || dag.schedules.length === 0
-      ? []
-      : starts(preview(dag, now, now + days * DAY_MS, { max: TICKS_MAX }))
-  const [old, coming] = [ticks(before), ticks(after)]
-  const [oldSet, newSet] = [new Set(old), new Set(coming)]
-  const added = coming.filter(at => !oldSet.has(at))
-  const removed = old.filter(at => !newSet.has(at))
-  return {
-    before: words(before),
-    after: words(after),
-    stay: coming.length - added.length,
-    added,
-    removed,
-    timeZone: after.timeZone,
-    isSame: before !== null && words(before) === words(after) && added.length + removed.length === 0,
-  }
-}
-
-const starts = (entries: readonly PreviewEntry[]): readonly number[] =>
-  entries.filter(({ skippedReason }) => skippedReason === undefined).map(({ at }) => at)
 
 export async function dagTaskPlan(session: Session, loaded: LoadedDagTask): Promise<ObjectPlan> {
   const { namespace, name } = loaded

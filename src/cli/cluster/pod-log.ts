@@ -4,6 +4,7 @@ import { LogLines } from '../../executors/pod/log-lines.ts'
 import type { KubeObject } from '../../kubernetes/object.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
 import { PODS } from '../../kubernetes/resource.ts'
+import { pause } from '../../kubernetes/timing.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
 import type { LogSink } from '../show/log-text.ts'
 import { ASKED, type Session } from './session.ts'
@@ -69,8 +70,11 @@ export function attemptPod(pod: PodObject, container: string | null): AttemptPod
   }
 }
 
-/** Why a log ends before its end. */
-export type LogEnd = 'whole' | 'gone' | 'neverStarted'
+/**
+ * How reading a log ended: to its end; the pod was removed before that; the container never began; or it breaks off
+ * again and again.
+ */
+export type LogEnd = 'whole' | 'gone' | 'neverStarted' | 'cut'
 
 export interface ReadOptions {
   /** Goes on until the container has ended. */
@@ -81,7 +85,10 @@ export interface ReadOptions {
 }
 
 const PAUSE_MS = 500
+/** Streams in a row that bring nothing, before no more are opened. */
 const RETRY_MAX = 5
+/** A stream that stood for so long was none of those: the container is silent, and something ends idle streams. */
+const STOOD_MS = 5_000
 
 /** Writes the log of a container, without loss or repetition when a stream breaks off on the way. */
 export async function readPodLog(
@@ -91,34 +98,48 @@ export async function readPodLog(
   options: ReadOptions,
 ): Promise<LogEnd> {
   let place: LogPlace | null = null
+  let hasBegun = false
   let failures = 0
   for (;;) {
-    const lines = new LogLines(place, place === null && options.tail === null)
+    const tail = hasBegun ? null : options.tail
+    const lines = new LogLines(place, !hasBegun && tail === null)
     const before: LogPlace | null = place
-    const end = await readOnce(session, pod, place, lines, sink, options)
+    const { end, stoodMs } = await readOnce(session, pod, place, lines, sink, { ...options, tail })
     place = lines.place
+    hasBegun ||= place !== null
+    if (end === 'gone' && hasBegun)
+      options.say(`note: the pod of ${pod.ref.task} was removed before the end of its log was read`)
     if (end !== 'broken' && end !== 'ended') {
       await write(sink.end())
-      return end
+      return end === 'gone' && hasBegun ? 'cut' : end
     }
-    if (lines.search === 'lost')
+    if (lines.search === 'lost') {
       options.say(`note: the node has dropped a part of the log of ${pod.ref.task}`)
+      // All that it still has is newer.
+      place = null
+    }
     const isOver =
       !options.follow || options.signal?.aborted === true || (await phaseOf(session, pod)) !== 'running'
     if (end === 'ended' && isOver) {
       await write([...sink.take(lines.end()), ...sink.end()])
       return 'whole'
     }
-    failures = place === before ? failures + 1 : 0
+    failures = place === before && stoodMs < STOOD_MS ? failures + 1 : 0
     if (failures >= RETRY_MAX) {
       options.say(
         `warning: the log of ${pod.ref.task} cannot be read any further: ${lines.noise ?? 'it breaks off'}`,
       )
       await write(sink.end())
-      return 'whole'
+      return 'cut'
     }
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+    await pause(session.client.timing, PAUSE_MS, options.signal)
   }
+}
+
+/** One stream: how it ended, and how long it stood before that. */
+interface Once {
+  readonly end: LogEnd | 'broken' | 'ended'
+  readonly stoodMs: number
 }
 
 async function readOnce(
@@ -128,8 +149,11 @@ async function readOnce(
   lines: LogLines,
   sink: LogSink,
   { follow, tail, signal }: ReadOptions,
-): Promise<LogEnd | 'broken' | 'ended'> {
+): Promise<Once> {
   const { namespace, name, container } = pod
+  const { timing } = client
+  let openedAt: number | null = null
+  const over = (end: Once['end']): Once => ({ end, stoodMs: openedAt === null ? 0 : timing.now() - openedAt })
   try {
     const answer = await client.logs(
       { namespace, name },
@@ -142,23 +166,26 @@ async function readOnce(
       },
       { ...ASKED, ...(signal === undefined ? {} : { signal }) },
     )
+    openedAt = timing.now()
     for await (const chunk of answer.body) {
       const bytes = lines.take(chunk as Buffer)
       if (bytes.length > 0) await write(sink.take(bytes))
       if (lines.noise !== null || lines.search === 'lost') {
         answer.body.destroy()
-        return 'broken'
+        return over('broken')
       }
     }
-    return 'ended'
+    return over('ended')
   } catch (error) {
-    if (isProblem(error, 'notFound')) return 'gone'
-    if (isProblem(error, 'badRequest')) return 'neverStarted'
+    if (isProblem(error, 'notFound')) return over('gone')
+    if (isProblem(error, 'badRequest')) return over('neverStarted')
     if (isProblem(error, 'forbidden', 'unauthorized', 'credentials', 'untrusted')) throw error
-    if (isProblem(error, 'aborted') || signal?.aborted === true) return 'ended'
-    return 'broken'
+    if (isProblem(error, 'aborted') || signal?.aborted === true) return over('ended')
+    return over('broken')
   }
 }
+
+const PASSING = ['unreachable', 'timeout', 'unavailable', 'tooManyRequests', 'internal'] as const
 
 async function phaseOf(
   { client }: Session,
@@ -170,6 +197,8 @@ async function phaseOf(
   } catch (error) {
     // Whether it still runs need not be known: the log itself says when nothing more comes.
     if (isProblem(error, 'notFound', 'forbidden')) return 'ended'
+    // The stream is opened again in any case, which tells of the trouble if it stays.
+    if (isProblem(error, ...PASSING)) return 'running'
     throw error
   }
 }

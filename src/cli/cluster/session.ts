@@ -31,6 +31,8 @@ export interface Session extends AsyncDisposable {
   readonly command: (...words: readonly string[]) => string
 }
 
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/u
+
 /** A person waits: a server that cannot be reached is told soon. */
 export const ASKED: RequestOptions = { priority: 'dependent', deadlineMs: 10_000, attemptMs: 10_000 }
 
@@ -46,6 +48,12 @@ export async function openSession(
   environment: Environment,
   given: readonly string[],
 ): Promise<Session> {
+  if (options.namespace !== undefined && !NAMESPACE.test(options.namespace))
+    throw new CommandError(
+      'BAD_OPTION',
+      `"${options.namespace}" is no name of a namespace`,
+      'small letters, digits and dashes; without -n it is that of the context',
+    )
   const identity = impersonating(await identityOf(options), impersonation(options))
   const client = openClient({
     identity,
@@ -62,6 +70,12 @@ export async function openSession(
     command: (...words) => [programName(), ...[...needed, ...words].map(shellWord)].join(' '),
     [Symbol.asyncDispose]: () => client.close(),
   }
+}
+
+/** The same cluster, in the namespace that a document names: the last `-n` counts. */
+export function sessionIn(session: Session, namespace: string): Session {
+  if (namespace === session.namespace) return session
+  return { ...session, namespace, command: (...words) => session.command('-n', namespace, ...words) }
 }
 
 /** As kubectl does it: in a pod without a kubeconfig it is the pod's own service account. */

@@ -2,7 +2,8 @@ import { localTime } from '../commands/schedule.ts'
 import { changeText } from '../show/changes.ts'
 import { moment } from '../../core/run/run-data.ts'
 import { mark, type Paint, painter, printable } from '../show/text.ts'
-import type { ObjectPlan, SchedulePlan } from './plan-objects.ts'
+import type { ObjectPlan } from './plan-objects.ts'
+import type { SchedulePlan } from './plan-schedule.ts'
 import type { RunPhase } from '../../core/run/rows.ts'
 
 /** Ticks and runs that are written out. */
@@ -26,6 +27,7 @@ export function planData(objects: readonly ObjectPlan[], notes: readonly string[
               ...schedule,
               added: schedule.added.map(moment),
               removed: schedule.removed.map(moment),
+              until: moment(schedule.until),
             },
       runs,
       problems,
@@ -77,8 +79,11 @@ function objectLines(object: ObjectPlan, paint: Paint, days: number): readonly s
 }
 
 function scheduleLines(schedule: SchedulePlan, paint: Paint, days: number): readonly string[] {
-  const { before, after, added, removed, stay, timeZone, isSame } = schedule
-  const within = `in the next ${days} ${days === 1 ? 'day' : 'days'}`
+  const { before, after, added, removed, stay, timeZone, isSame, until } = schedule
+  const within =
+    until === null
+      ? `in the next ${days} ${days === 1 ? 'day' : 'days'}`
+      : `until ${localTime(until, timeZone)}`
   if (isSame) return [`  ${paint('bold', 'schedule')} unchanged: ${after}; ${stay} runs ${within}`]
   const list = (sign: string, style: 'green' | 'red', ticks: readonly number[]): readonly string[] => [
     ...ticks.slice(0, TICKS_SHOWN).map(at => `    ${paint(style, `${sign} ${localTime(at, timeZone)}`)}`),

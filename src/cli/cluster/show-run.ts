@@ -1,6 +1,6 @@
 import type { RunPhase } from '../../core/run/rows.ts'
 import { isProblem } from '../../kubernetes/problem.ts'
-import { EVENTS, type Resource } from '../../kubernetes/resource.ts'
+import { EVENTS_V1 } from '../../kubernetes/resource.ts'
 import type { KubeObject } from '../../kubernetes/object.ts'
 import { sentenceOf } from '../../core/run/words.ts'
 import type { TaskStatus } from '../../spec/schema/status.ts'
@@ -199,8 +199,6 @@ export function whyText(told: TaskStatus): string {
   if (code === null || QUIET.has(code)) return ''
   return printable(sentenceOf(code, exitCode === undefined ? {} : { code: exitCode }))
 }
-
-const EVENTS_V1: Resource = { ...EVENTS, group: 'events.k8s.io' }
 
 export interface ClusterEventObject extends KubeObject {
   readonly type?: string

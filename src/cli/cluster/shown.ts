@@ -2,6 +2,7 @@ import { EXIT, exitCodeOf } from '../exit.ts'
 import type { FollowFormat } from '../follow.ts'
 import { systemClock } from '../../host/clock.ts'
 import type { Dag } from '../../core/dag/dag.ts'
+import { isProblem } from '../../kubernetes/problem.ts'
 import { printLines } from '../show/print.ts'
 import { Redrawn } from '../show/redrawn.ts'
 import { clockTime, cut, mark, painter, phaseText, printable, shellWord } from '../show/text.ts'
@@ -34,7 +35,11 @@ export async function showToEnd(session: Session, run: ClusterRun, format: Follo
   let last = run
   /** The DAG is read once; before, and when it cannot be, there are only the tasks that the status names. */
   const show = async (now: ClusterRun): Promise<void> => {
-    dag = await dags.read(now)
+    // Now and then it cannot be read; the next change of the run asks again.
+    dag = await dags.read(now).catch((error: unknown) => {
+      if (isProblem(error)) return dag
+      throw error
+    })
     if (last === now) shower.show(now, remembered(taskViews(now, dag)))
   }
   const remembered = remembering()

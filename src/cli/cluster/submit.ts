@@ -1,3 +1,4 @@
+import type { Dag } from '../../core/dag/dag.ts'
 import type { Problem } from '../../core/problem.ts'
 import { createRun } from '../../core/run/create.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
@@ -17,7 +18,7 @@ import { printData } from '../show/print.ts'
 import { assignments } from '../values.ts'
 import { type DagObject, dagOf, knownDag } from './dag-object.ts'
 import { type ClusterRun, type DagRunObject, findClusterRun, isOver, runOf } from './run-object.ts'
-import { ASKED, type Session } from './session.ts'
+import { ASKED, type Session, sessionIn } from './session.ts'
 import { clusterRunData } from './show-run.ts'
 import { showToEnd } from './shown.ts'
 
@@ -65,7 +66,7 @@ export async function submit(
       ? fromWords(session, dagName, options.name, labels, parameters)
       : await fromFiles(session, options.file, dagName, options.name, labels, parameters)
   if (wish === null) return EXIT.usage
-  const there = { ...session, namespace: wish.namespace }
+  const there = sessionIn(session, wish.namespace)
   const dag = await knownDag(there, wish.spec.dagName)
   if (!(await fits(there, dag, wish))) return EXIT.usage
   return await start(there, wish, options)
@@ -170,7 +171,7 @@ async function fromFiles(
 
 /** Wrong parameters are told before anything is made. A DAG that cannot be read is the controller's to judge. */
 async function fits(session: Session, object: DagObject, { spec, name }: Wish): Promise<boolean> {
-  const { dag } = await dagOf(session, object)
+  const dag = await readableDag(session, object)
   if (dag === null || spec.action !== undefined) return true
   const created = createRun(
     {
@@ -188,6 +189,16 @@ async function fits(session: Session, object: DagObject, { spec, name }: Wish): 
   if (created.ok) return true
   printProblems(created.problems, 'text', session.environment)
   return false
+}
+
+/** Who may start runs need not be allowed to read the DagTasks that the DAG names. */
+async function readableDag(session: Session, object: DagObject): Promise<Dag | null> {
+  try {
+    return (await dagOf(session, object)).dag
+  } catch (error) {
+    if (isProblem(error, 'forbidden')) return null
+    throw error
+  }
 }
 
 async function start(session: Session, wish: Wish, options: StartOptions): Promise<number> {

@@ -5,6 +5,7 @@ import type { Store, StoredRun } from '../../ports/store.ts'
 import { systemClock } from '../../host/clock.ts'
 import { driveRun } from '../drive.ts'
 import { chooseExecutor } from '../executor.ts'
+import { forEachNamed } from '../each.ts'
 import { EXIT, CommandError } from '../exit.ts'
 import { executionOptions } from '../execution.ts'
 import { findRun, isDriven, openLocal, type Local } from '../local.ts'
@@ -24,7 +25,7 @@ export async function cancel(
   options: { readonly now?: boolean; readonly grace: string },
 ): Promise<number> {
   return await withStore(environment, async local => {
-    for (const text of texts) {
+    const { tellRefused } = await forEachNamed(texts, async text => {
       const run = await findRun(local.store, text)
       const skipFinally = options.now === true
       await ask(local.store, run, { kind: 'cancel', by: environment.user, skipFinally })
@@ -38,7 +39,8 @@ export async function cancel(
       process.stdout.write(
         `run ${run.name} ${now?.phase === 'cancelled' ? 'is cancelled' : `has ${now?.phase}`}\n`,
       )
-    }
+    })
+    tellRefused()
     return EXIT.succeeded
   })
 }
@@ -46,11 +48,12 @@ export async function cancel(
 /** `kontroler pause RUN…`: nothing new starts; what runs goes on. */
 export async function pause(environment: Environment, texts: readonly string[]): Promise<number> {
   return await withStore(environment, async local => {
-    for (const text of texts) {
+    const { tellRefused } = await forEachNamed(texts, async text => {
       const run = await findRun(local.store, text)
       await ask(local.store, run, { kind: 'pause', by: environment.user })
       process.stdout.write(`run ${run.name} is paused; go on with: kontroler resume ${run.name}\n`)
-    }
+    })
+    tellRefused()
     return EXIT.succeeded
   })
 }

@@ -1,5 +1,6 @@
 import { statSync, watch } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Dag } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
 import { isTerminal } from '../../core/run/state.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
@@ -100,7 +101,8 @@ export async function dev(environment: Environment, directory: string, options: 
         // Loaded only here: it takes as long as everything else together.
         const { serveDev } = await import('../dev-server.ts')
         const { user } = environment
-        server = await serveDev({ local, engine, dags: scheduled, folder, user, port, say })
+        const notesOf = (dag: Dag): readonly string[] => ignoredNotes(dag, watched.ignores)
+        server = await serveDev({ local, engine, dags: scheduled, folder, user, notesOf, port, say })
       }
       const stopWatching = onChanges(folder, look, say)
       await over.promise

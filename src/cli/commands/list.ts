@@ -4,49 +4,43 @@ import type { RunQuery, Store, StoredDag, StoredRun } from '../../ports/store.ts
 import { systemClock } from '../../host/clock.ts'
 import { EXIT } from '../exit.ts'
 import { interruptedIds } from '../interrupted.ts'
+import {
+  limitOf,
+  type ListOptions,
+  printTable,
+  refuseWithDags,
+  runColumns,
+  type RunLine,
+  sayMore,
+} from '../listing.ts'
 import { openLocal } from '../local.ts'
 import type { Environment } from '../settings.ts'
-import { type DataFormat, isDataFormat, printData, printLines } from '../show/print.ts'
+import { isDataFormat, printData, printLines } from '../show/print.ts'
 import { moment, runData } from '../../core/run/run-data.ts'
-import { type Column, tableLines } from '../show/table.ts'
-import {
-  type Paint,
-  age,
-  ago,
-  dateTime,
-  duration,
-  mark,
-  painter,
-  phaseText,
-  printable,
-} from '../show/text.ts'
+import type { Column } from '../show/table.ts'
+import { type Paint, ago, duration, mark, painter, phaseText, printable } from '../show/text.ts'
 import { sinceMoment } from '../since.ts'
-import { assignments, wholeNumber } from '../values.ts'
+import { assignments } from '../values.ts'
 
-export interface ListOptions {
+export interface LocalListOptions extends ListOptions {
   readonly namespace?: string
-  readonly dag?: string
-  readonly phase?: readonly string[]
-  readonly label?: readonly string[]
-  readonly since?: string
-  readonly limit: string
-  readonly all?: boolean
   readonly children?: boolean
-  readonly output?: DataFormat | 'wide' | 'name'
 }
 
 const PAGE = 200
-const LIMIT_MAX = 100_000
 
 /** `kontroler list [runs|dags]`: what has run, newest first; or the DAGs that the state directory knows. */
 export async function list(
   environment: Environment,
   what: 'runs' | 'dags',
-  options: ListOptions,
+  options: LocalListOptions,
 ): Promise<number> {
   const query = queryOf(options, systemClock.now())
-  const limit = wholeNumber('--limit', options.limit, LIMIT_MAX)
-  const most = options.all === true ? Number.POSITIVE_INFINITY : limit
+  const most = limitOf(options)
+  if (what === 'dags') {
+    const { phase, label, since, children } = options
+    refuseWithDags({ phase, label, since, children })
+  }
   const local = await openLocal(environment, false)
   try {
     if (what === 'dags') await listDags(environment, local.store, options)
@@ -57,7 +51,7 @@ export async function list(
   }
 }
 
-function queryOf(options: ListOptions, now: number): RunQuery {
+function queryOf(options: LocalListOptions, now: number): RunQuery {
   return {
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     ...(options.dag === undefined ? {} : { dag: options.dag }),
@@ -73,7 +67,7 @@ async function listRuns(
   store: Store,
   query: RunQuery,
   limit: number,
-  options: ListOptions,
+  options: LocalListOptions,
 ): Promise<void> {
   const interrupted = await interruptedIds(store)
   const now = systemClock.now()
@@ -92,11 +86,10 @@ async function listRuns(
   }
   if (output === 'name') return printLines(items.map(({ name }) => name))
   if (items.length === 0) return printLines([await nothing(store)])
-  const paint = painter(environment.color)
-  const rows = items.map((run): Row => ({ run, interrupted: interrupted.has(run.id), now }))
-  const columns = output === 'wide' ? wideColumns(paint) : runColumns(paint)
-  printLines(tableLines(columns, rows, { paint, width: widthOf(environment, output) }))
-  if (after !== null) process.stderr.write(paint('dim', `… more: --limit N or --all\n`))
+  const lines = items.map(run => lineOf(run, interrupted.has(run.id), now))
+  const table = { paint: painter(environment.color), now, wide: output === 'wide', namespaces: false }
+  printTable(environment, runColumns(table), lines, output)
+  if (after !== null) sayMore(environment)
 }
 
 async function nothing(store: Store): Promise<string> {
@@ -106,64 +99,23 @@ async function nothing(store: Store): Promise<string> {
     : 'nothing has run yet; start with: kontroler run FILE'
 }
 
-/** What is piped is not cut: another program reads it. */
-function widthOf(environment: Environment, output: string | undefined): number {
-  return environment.terminal && output !== 'wide' ? environment.columns : Number.POSITIVE_INFINITY
-}
-
-interface Row {
-  readonly run: StoredRun
-  readonly interrupted: boolean
-  readonly now: number
-}
-
-function runColumns(paint: Paint): readonly Column<Row>[] {
-  return [...mainColumns(paint), { title: 'MESSAGE', cell: messageOf }]
-}
-
-function mainColumns(paint: Paint): readonly Column<Row>[] {
-  return [
-    { title: 'RUN', cell: ({ run }) => run.name, style: text => paint('bold', text) },
-    { title: 'DAG', cell: ({ run }) => run.dag },
-    {
-      title: 'PHASE',
-      cell: row => `${row.interrupted ? '!' : mark(row.run.phase, painter(false))} ${phaseOf(row)}`,
-      style: (text, row) => phaseText(row.interrupted ? 'interrupted' : row.run.phase, text, paint),
-    },
-    { title: 'DONE', cell: ({ run }) => `${run.tasksDone}/${run.tasksTotal}`, align: 'right' },
-    { title: 'AGE', cell: ({ run, now }) => age(now - run.createdAt), align: 'right' },
-    { title: 'TOOK', cell: tookOf, align: 'right' },
-  ]
-}
-
-function wideColumns(paint: Paint): readonly Column<Row>[] {
-  return [
-    ...mainColumns(paint),
-    { title: 'CREATED', cell: ({ run }) => dateTime(run.createdAt) },
-    { title: 'NAMESPACE', cell: ({ run }) => run.namespace },
-    { title: 'TRIGGER', cell: ({ run }) => run.trigger.kind },
-    { title: 'ID', cell: ({ run }) => run.id },
-    { title: 'LABELS', cell: ({ run }) => labelsOf(run) || '-' },
-    { title: 'MESSAGE', cell: messageOf },
-  ]
-}
-
-const phaseOf = ({ run, interrupted }: Row): string => (interrupted ? 'interrupted' : run.phase)
-const messageOf = (row: Row): string =>
-  row.interrupted ? `kontroler resume ${row.run.name}` : printable(row.run.message)
-
-/** Of an interrupted run nobody knows how long it has really run. */
-function tookOf({ run, interrupted, now }: Row): string {
-  if (run.startedAt === null || (interrupted && run.endedAt === null)) return '-'
-  return duration((run.endedAt ?? now) - run.startedAt)
-}
-
-function labelsOf(run: StoredRun): string {
-  return printable(
-    Object.entries(run.labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
-  )
+function lineOf(run: StoredRun, interrupted: boolean, now: number): RunLine {
+  const { name, namespace, dag, phase, tasksDone, tasksTotal, createdAt, startedAt, endedAt } = run
+  // Of an interrupted run nobody knows how long it has really run.
+  const isKnown = startedAt !== null && (!interrupted || endedAt !== null)
+  return {
+    name,
+    namespace,
+    dag,
+    phase: interrupted ? 'interrupted' : phase,
+    done: `${tasksDone}/${tasksTotal}`,
+    createdAt,
+    took: isKnown ? duration((endedAt ?? now) - startedAt) : '-',
+    trigger: run.trigger.kind,
+    id: run.id,
+    labels: run.labels,
+    message: interrupted ? `kontroler resume ${name}` : printable(run.message),
+  }
 }
 
 interface DagRow {
@@ -172,7 +124,7 @@ interface DagRow {
   readonly interrupted: boolean
 }
 
-async function listDags(environment: Environment, store: Store, options: ListOptions): Promise<void> {
+async function listDags(environment: Environment, store: Store, options: LocalListOptions): Promise<void> {
   const interrupted = await interruptedIds(store)
   const rows: DagRow[] = []
   for (const stored of await store.dags()) {
@@ -189,9 +141,8 @@ async function listDags(environment: Environment, store: Store, options: ListOpt
   if (rows.length === 0) {
     return printLines(['no DAG is known yet; kontroler run FILE or kontroler dev DIR makes it known'])
   }
-  const paint = painter(environment.color)
-  const width = widthOf(environment, output)
-  printLines(tableLines(dagColumns(paint, now, output === 'wide'), rows, { paint, width }))
+  const columns = dagColumns(painter(environment.color), now, output === 'wide')
+  printTable(environment, columns, rows, output)
 }
 
 function dagColumns(paint: Paint, now: number, wide: boolean): readonly Column<DagRow>[] {

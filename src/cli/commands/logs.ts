@@ -9,17 +9,8 @@ import { LogReader } from '../log-reader.ts'
 import type { Environment } from '../settings.ts'
 import { type LogSink, prefixOf, prefixSink, rawSink, terminalSink } from '../show/log-text.ts'
 import { type Paint, painter } from '../show/text.ts'
-import { wholeNumber } from '../values.ts'
+import { type LogsOptions, type WantedLogs, wantedLogs } from '../wanted-logs.ts'
 import { LOOK_MS, type WatchedRun, pause, watchRun } from '../watched.ts'
-
-export interface LogsOptions {
-  readonly follow?: boolean
-  readonly task?: string
-  readonly attempt?: string
-  readonly failed?: boolean
-  readonly tail?: string
-  readonly sinceStart?: boolean
-}
 
 /** `kontroler logs RUN`: what tasks wrote; of one task byte for byte, of several each line behind its name. */
 export async function logs(
@@ -28,13 +19,7 @@ export async function logs(
   task: string | undefined,
   options: LogsOptions,
 ): Promise<number> {
-  const wanted: Wanted = {
-    task: options.task ?? task ?? null,
-    attempt: options.attempt === undefined ? null : wholeNumber('--attempt', options.attempt),
-    failed: options.failed === true,
-    sinceStart: options.sinceStart === true,
-    tail: options.tail === undefined ? null : tailOf(options.tail),
-  }
+  const wanted = wantedLogs(task, options)
   const local = await openLocal(environment, false)
   try {
     const run = await findRun(local.store, text)
@@ -53,19 +38,10 @@ export async function logs(
   }
 }
 
-interface Wanted {
-  /** Task key, or the name of a fan-out for all of its items. */
-  readonly task: string | null
-  readonly attempt: number | null
-  readonly failed: boolean
-  readonly sinceStart: boolean
-  readonly tail: number | null
-}
-
 /** Which logs are to be shown, as the run goes; each is handed out once. */
 class Selection {
   readonly #state: RunState
-  readonly #wanted: Wanted
+  readonly #wanted: WantedLogs
   readonly #logs: LogArchive
   readonly #sinkOf: (task: TaskState, attempt: number) => LogSink
   /** By task key, the first attempt that is shown: the newest when we came, unless all are wanted. */
@@ -73,7 +49,7 @@ class Selection {
   #looked = false
   shown = 0
 
-  constructor(state: RunState, wanted: Wanted, logs: LogArchive, environment: Environment) {
+  constructor(state: RunState, wanted: WantedLogs, logs: LogArchive, environment: Environment) {
     this.#state = state
     this.#wanted = wanted
     this.#logs = logs
@@ -129,7 +105,7 @@ class Selection {
   }
 }
 
-function isWanted(task: TaskState, wanted: Wanted): boolean {
+function isWanted(task: TaskState, wanted: WantedLogs): boolean {
   if (task.task.work.kind !== 'container' || task.fan !== null) return false
   if (wanted.failed && task.state !== 'failed') return false
   if (wanted.task === null || task.key === wanted.task) return true
@@ -139,7 +115,7 @@ function isWanted(task: TaskState, wanted: Wanted): boolean {
 /** One log alone is shown as it is; several with the name of the task in front of each line. */
 function sinks(
   state: RunState,
-  wanted: Wanted,
+  wanted: WantedLogs,
   environment: Environment,
 ): (task: TaskState, attempt: number) => LogSink {
   const { terminal, color } = environment
@@ -170,7 +146,7 @@ async function showNow(selection: Selection): Promise<void> {
   }
 }
 
-async function follow(watched: WatchedRun, selection: Selection, wanted: Wanted): Promise<void> {
+async function follow(watched: WatchedRun, selection: Selection, wanted: WantedLogs): Promise<void> {
   const open = new Set(await selection.take())
   for (;;) {
     // Ends are looked at before the bytes: what is read after an end was recorded is all there will ever be.
@@ -195,10 +171,6 @@ async function follow(watched: WatchedRun, selection: Selection, wanted: Wanted)
   }
 }
 
-function tailOf(text: string): number {
-  return text === '0' ? 0 : wholeNumber('--tail', text)
-}
-
 /** @throws {CommandError} The run has no such task, and will have none. */
 function checkTask(state: RunState, key: string | null): void {
   if (key === null || state.byKey.has(key)) return
@@ -216,7 +188,7 @@ function checkTask(state: RunState, key: string | null): void {
 }
 
 /** Says why there is nothing to read, where a person sees it and a pipe does not. */
-function nothingShown(state: RunState, wanted: Wanted): void {
+function nothingShown(state: RunState, wanted: WantedLogs): void {
   const { name } = state.created
   const task = wanted.task === null ? null : state.tasks[state.byKey.get(wanted.task) ?? -1]
   const child = task === null || task === undefined ? null : childRunOf(task)

@@ -72,7 +72,8 @@ export class PodAttempt {
   #said = ''
   /** What was last said to hold it back, and when. */
   #why: (Why & { readonly at: number }) | null = null
-  #outcome: { readonly outcome: Outcome; readonly at: number } | null = null
+  /** Its end was told, and of which pod, if that is still there. */
+  #ended: { readonly pod: Pod | null } | null = null
   #closed = false
 
   constructor(host: AttemptHost, ref: Intended) {
@@ -92,14 +93,24 @@ export class PodAttempt {
 
   /** The outcome was told. */
   get isOver(): boolean {
-    return this.#outcome !== null
+    return this.#ended !== null
+  }
+
+  /** The pod of which an outcome was told, and that was still there then. */
+  get endedPod(): Pod | null {
+    return this.#ended?.pod ?? null
+  }
+
+  /** Nobody has asked for anything yet, and there is no pod. */
+  get isIdle(): boolean {
+    return this.#wanted === 'nothing' && this.#graceMs === null && this.#pod === null
   }
 
   start(spec: AttemptSpec): void {
     this.#spec = spec
     this.#wanted = 'start'
     this.#said = ''
-    this.#outcome = null
+    this.#ended = null
     this.#looks.soon()
   }
 
@@ -108,16 +119,17 @@ export class PodAttempt {
     this.#recorded = uidOf(ref.handle) ?? this.#recorded
     this.#wanted = this.#wanted === 'start' ? 'start' : 'find'
     this.#said = ''
-    this.#outcome = null
-    if (pod !== null) this.#pod = pod
+    this.#ended = null
+    // The watch may have been faster, and knows more then.
+    if (pod !== null) this.#pod ??= pod
     this.#looks.soon()
   }
 
   stop(graceMs: number): void {
     this.#graceMs = Math.min(graceMs, this.#graceMs ?? Number.POSITIVE_INFINITY)
     this.#stopAt = this.#host.clock.now()
-    if (this.#outcome !== null) this.#said = ''
-    this.#outcome = null
+    if (this.#ended !== null) this.#said = ''
+    this.#ended = null
     this.#looks.soon()
   }
 
@@ -143,7 +155,7 @@ export class PodAttempt {
 
   /** Somebody in the cluster warns of a pod of this name. */
   told(uid: string, event: PodEvent): void {
-    if (this.#outcome !== null || (this.#pod !== null && this.#pod.metadata.uid !== uid)) return
+    if (this.#ended !== null || (this.#pod !== null && this.#pod.metadata.uid !== uid)) return
     if (this.#warnings.take(event, this.#host.clock.now())) this.#looks.soon()
   }
 
@@ -159,7 +171,7 @@ export class PodAttempt {
   }
 
   async #lookOnce(): Promise<void> {
-    if (this.#outcome !== null) return
+    if (this.#ended !== null) return
     if (this.#pod !== null) return await this.#withPod(this.#pod)
     if (this.#graceMs !== null) return await this.#stopUnseen()
     if (this.#wanted === 'find') return await this.#find()
@@ -195,6 +207,8 @@ export class PodAttempt {
   async #takeNameOf(removed: Pod): Promise<void> {
     if (this.#pod === removed) this.#pod = null
     this.#gone = false
+    // Also when taking it fails at first: nobody is to look for a pod that was removed here.
+    this.#wanted = 'nothing'
     await this.#takeName()
   }
 
@@ -203,6 +217,7 @@ export class PodAttempt {
     const { cluster } = this.#host
     if (this.#recorded === pod.metadata.uid) {
       const after = await cluster.ungate(pod)
+      this.#host.reached(null)
       if (after === null) this.#looks.retry()
       else if (!this.#gone && this.#pod?.metadata.uid === after.metadata.uid) this.#pod = after
     } else if (this.#recorded !== null) {
@@ -240,7 +255,7 @@ export class PodAttempt {
     )
     if (pod !== null && outcome.exitCode !== null && this.#said !== 'running') this.#sayRunning(pod, at)
     this.#looks.callOff()
-    this.#outcome = { outcome, at }
+    this.#ended = { pod: this.#gone ? null : pod }
     this.#host.report({ kind: 'ended', ref: this.#shortRef(), at, outcome })
     if (pod !== null) this.#host.logs(this, pod, false)
   }
@@ -271,6 +286,7 @@ export class PodAttempt {
     }
     if (!(made instanceof ApiProblem)) {
       this.#host.reached(null)
+      if ('waits' in made) return this.#waitFor(made.waits)
       this.#pod ??= made
       this.#looks.soon()
       return
@@ -285,7 +301,11 @@ export class PodAttempt {
       this.#pod ??= pod
       return this.#looks.soon()
     }
-    this.#sayPending(refused.why, this.#host.clock.now())
+    this.#waitFor(refused.why)
+  }
+
+  #waitFor(why: Why): void {
+    this.#sayPending(why, this.#host.clock.now())
     this.#looks.retry()
   }
 
@@ -313,6 +333,7 @@ export class PodAttempt {
       // Where there is no room, or no such pod may be, none of it comes to be; but there may be one from before.
       return cluster.find(this.ref)
     })
+    this.#host.reached(null)
     if (pod === null) return this.#end(neverStarted, clock.now(), null)
     this.#toldGraceMs = Number.POSITIVE_INFINITY
     this.#pod ??= pod
@@ -323,6 +344,7 @@ export class PodAttempt {
     const { cluster, clock } = this.#host
     if (graceMs < this.#toldGraceMs) {
       await cluster.stop(pod, graceMs)
+      this.#host.reached(null)
       this.#toldGraceMs = graceMs
     }
     if (pod.metadata.deletionTimestamp !== undefined) return

@@ -6,6 +6,7 @@ import type { AttemptSpec, Intended } from '../../ports/executor.ts'
 import { type NewObject, podBody, scriptMap, tombstone, workspaceClaim } from './body.ts'
 import type { Fences } from './fences.ts'
 import type { HeldPod } from './evidence.ts'
+import type { Why } from './pending.ts'
 import {
   FINALIZER,
   GATE,
@@ -27,6 +28,11 @@ export interface ClusterOptions {
   readonly stopGraceMs: number
 }
 
+/** There can be no pod yet. */
+export interface Waits {
+  readonly waits: Why
+}
+
 const MADE_MAX = 10_000
 
 /** Between somebody's dependent task and the cluster nothing waits; see the client's lanes. */
@@ -36,7 +42,7 @@ const URGENT: RequestOptions = { priority: 'dependent' }
 export class Cluster {
   readonly #options: ClusterOptions
   /** Scripts and claims that are there, by namespace and name. */
-  readonly #made = new Map<string, Promise<void>>()
+  readonly #made = new Map<string, Promise<boolean>>()
   /** Fences of runs that have a workspace: their tombstones hold the claim. */
   readonly #fencesOf = new Map<string, Set<string>>()
 
@@ -44,21 +50,22 @@ export class Cluster {
     this.#options = options
   }
 
-  /** @throws {ApiProblem} `alreadyExists` when the name is taken; see `find`. */
-  async create(spec: AttemptSpec): Promise<Pod | 'fenceClosed'> {
+  /**
+   * One try. Asked again when it fails, it finds out what became of it: the name is ours.
+   *
+   * @throws {ApiProblem} `alreadyExists` when the name is taken; see `find`.
+   */
+  async create(spec: AttemptSpec): Promise<Pod | 'fenceClosed' | Waits> {
     const { client, fences, installation, stopGraceMs } = this.#options
     const fence = spec.era ?? fences.current
     if (!(await fences.stand(fence, spec.namespace))) return 'fenceClosed'
     if (spec.workspace) this.#fencesOf.set(spec.run, (this.#fencesOf.get(spec.run) ?? new Set()).add(fence))
-    await this.#surroundings(spec, fence)
+    const waits = await this.#surroundings(spec, fence)
+    if (waits !== null) return waits
     const body = podBody(spec, { installation, fence, stopGraceSeconds: Math.ceil(stopGraceMs / 1000) })
-    try {
-      return await client.create<Pod>(PODS, spec.namespace, body, URGENT)
-    } catch (error) {
-      // The fate of the first is found out by the second: the name is ours.
-      if (isProblem(error) && error.effect === 'unknown') return await this.create(spec)
-      throw error
-    }
+    const pod = await client.create<Pod>(PODS, spec.namespace, body, URGENT)
+    fences.taken(fence)
+    return pod
   }
 
   /** The attempt's pod, or null when there is none of ours by its name. */
@@ -85,6 +92,7 @@ export class Cluster {
     if (!(await fences.stand(fence, ref.namespace))) return null
     try {
       await client.createBrief(PODS, ref.namespace, tombstone(ref, { installation, fence }), URGENT)
+      fences.taken(fence)
       return null
     } catch (error) {
       if (isProblem(error, 'alreadyExists')) return await this.find(ref)
@@ -163,19 +171,17 @@ export class Cluster {
     this.#options.fences.gone(fence)
   }
 
-  /** Outcome and log are durable: a pod that goes on because a sidecar does not end is told to. */
-  async settle(seen: Pod): Promise<void> {
+  /** A pod of which nothing is expected any more, but that goes on, is told to end. */
+  async settle(place: PodPlace): Promise<void> {
     const { client } = this.#options
-    const place = placeOf(seen)
     try {
-      if (isOver(seen)) return
       const now = await client.get<Pod>(PODS, place, { priority: 'housekeeping' })
       // One that somebody deletes is told already.
       const isTold = now.metadata.deletionTimestamp !== undefined
-      if (!isOver(now) && !isTold && now.metadata.uid === seen.metadata.uid)
+      if (!isOver(now) && !isTold && now.metadata.uid === place.uid)
         await this.stop(now, Number.POSITIVE_INFINITY)
     } catch (error) {
-      if (!isProblem(error, 'notFound') && !isProblem(error, 'conflict')) throw error
+      if (!isProblem(error, 'notFound')) throw error
     }
   }
 
@@ -208,16 +214,20 @@ export class Cluster {
     for (const key of this.#made.keys()) if (key.endsWith(`/${workspaceName(run)}`)) this.#made.delete(key)
   }
 
-  async #surroundings(spec: AttemptSpec, fence: string): Promise<void> {
+  /** What else the pod mounts is there; or what has to go first. */
+  async #surroundings(spec: AttemptSpec, fence: string): Promise<Waits | null> {
     const { installation } = this.#options
-    if (spec.work.script !== null) {
-      const body = scriptMap(spec.work.script, { installation, fence })
-      await this.#once(spec.namespace, body, CONFIG_MAPS)
+    const { namespace, workspace, work } = spec
+    if (work.script !== null) {
+      const body = scriptMap(work.script, { installation, fence })
+      if (!(await this.#once(namespace, body, CONFIG_MAPS))) return GOING.script
     }
-    if (spec.workspace) await this.#once(spec.namespace, workspaceClaim(spec, installation), VOLUME_CLAIMS)
+    if (workspace && !(await this.#once(namespace, workspaceClaim(spec, installation), VOLUME_CLAIMS)))
+      return GOING.workspace
+    return null
   }
 
-  async #once(namespace: string, body: NewObject, resource: Resource): Promise<void> {
+  async #once(namespace: string, body: NewObject, resource: Resource): Promise<boolean> {
     const key = `${namespace}/${body.metadata.name}`
     const known = this.#made.get(key)
     if (known !== undefined) return await known
@@ -225,38 +235,38 @@ export class Cluster {
     if (this.#made.size >= MADE_MAX) this.#made.clear()
     const making = this.#make(namespace, body, resource)
     this.#made.set(key, making)
-    try {
-      await making
-    } catch (error) {
+    const isThere = await making.catch((error: unknown) => {
       this.#made.delete(key)
       throw error
-    }
+    })
+    if (!isThere) this.#made.delete(key)
+    return isThere
   }
 
-  /** One of this name that is on its way out is waited for: a pod that mounts it would never start. */
-  async #make(namespace: string, body: NewObject, resource: Resource): Promise<void> {
-    const { client, clock } = this.#options
-    for (;;) {
-      try {
-        await client.createBrief(resource, namespace, body, URGENT)
-        return
-      } catch (error) {
-        if (!isProblem(error, 'alreadyExists')) throw error
-      }
-      const place = { namespace, name: body.metadata.name }
-      const there = await client
-        .get(resource, place, { ...URGENT, metadataOnly: true })
-        .catch((error: unknown) => {
-          if (isProblem(error, 'notFound')) return null
-          throw error
-        })
-      if (there !== null && there.metadata.deletionTimestamp === undefined) return
-      await new Promise<void>(resolve => clock.after(GONE_MS, resolve))
+  /** @returns false while one of this name is on its way out: a pod that mounts it would never start. */
+  async #make(namespace: string, body: NewObject, resource: Resource): Promise<boolean> {
+    const { client } = this.#options
+    try {
+      await client.createBrief(resource, namespace, body, URGENT)
+      return true
+    } catch (error) {
+      if (!isProblem(error, 'alreadyExists')) throw error
+    }
+    const place = { namespace, name: body.metadata.name }
+    try {
+      const { metadata } = await client.get(resource, place, { ...URGENT, metadataOnly: true })
+      return metadata.deletionTimestamp === undefined
+    } catch (error) {
+      if (isProblem(error, 'notFound')) return false
+      throw error
     }
   }
 }
 
-const GONE_MS = 500
+const GOING = {
+  script: { waits: { reason: 'STARTING', message: 'its script of before is being removed' } },
+  workspace: { waits: { reason: 'VOLUME_PENDING', message: "somebody removed the run's workspace" } },
+} as const
 
 export const placeOf = (pod: Pod): PodPlace => ({
   namespace: pod.metadata.namespace ?? '',

@@ -12,7 +12,9 @@ export interface CollectedLogsOptions {
   /** Where its logs grow; the store itself when that keeps files. */
   readonly spool: LogSpool
   readonly clock: Clock
-  /** Ends what waits for a store that is away. */
+  /** Of these logs, none that waits for a store that is away waits on. */
+  readonly giveUp: (which: (log: LogRef) => boolean) => void
+  /** Ends all that waits for it. */
   readonly stop: () => void
 }
 
@@ -21,11 +23,13 @@ export interface CollectedLogs extends PodLogs {
   waiting(): { readonly items: number; readonly oldestMs: number }
   /** Counts what somebody else makes durable among those. */
   counted<T>(work: () => Promise<T>): Promise<T>
+  /** As the collector does it; what waits for a store that is away does not hold it up. */
+  forgetAll(which: (attempt: AttemptRef) => boolean): Promise<void>
 }
 
 /** The logs of the executor's pods, copied by a collector. */
 export function collectedLogs(options: CollectedLogsOptions): CollectedLogs {
-  const { collector, store, spool, clock, stop } = options
+  const { collector, store, spool, clock, giveUp, stop } = options
   const waiting = new Set<{ readonly since: number }>()
   const counted = async <T>(work: () => Promise<T>): Promise<T> => {
     const one = { since: clock.now() }
@@ -35,6 +39,11 @@ export function collectedLogs(options: CollectedLogsOptions): CollectedLogs {
     } finally {
       waiting.delete(one)
     }
+  }
+  const forgetAll = async (which: (attempt: AttemptRef) => boolean): Promise<void> => {
+    const forgotten = collector.forget(which)
+    giveUp(which)
+    await forgotten
   }
   let closed = false
   return {
@@ -58,7 +67,7 @@ export function collectedLogs(options: CollectedLogsOptions): CollectedLogs {
     },
     lost: attempt => counted(() => collector.lost(attempt)),
     async forget({ run, task, attempt }) {
-      await collector.forget(one => one.run === run && one.task === task && one.attempt === attempt)
+      await forgetAll(one => one.run === run && one.task === task && one.attempt === attempt)
       const ref = { run, task, attempt }
       await spool.discard(ref)
       for (const container of await spool.containers(ref)) await spool.discard({ ...ref, container })
@@ -74,6 +83,7 @@ export function collectedLogs(options: CollectedLogsOptions): CollectedLogs {
       return { items: waiting.size, oldestMs: oldest === undefined ? 0 : clock.now() - oldest.since }
     },
     counted,
+    forgetAll,
   }
 }
 

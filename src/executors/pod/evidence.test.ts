@@ -22,25 +22,37 @@ const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' }
 /** One pod that is held, and what of it may change. */
 function house() {
   const clock = new ManualClock()
-  const facts = { isMine: false, standing: 'ended', isLogDurable: true, isAsSeen: true }
+  const facts = {
+    isMine: false,
+    standing: 'ended',
+    isLogDurable: true,
+    isAsSeen: true,
+    isArchiveAway: false,
+    refused: '',
+  }
+  const troubles: string[] = []
   const dropped: HeldPod[] = []
   const evidence = new Evidence({
     clock: clock.for('engine'),
     isMine: () => facts.isMine,
     standing: async () => facts.standing as 'live' | 'ended' | 'unknown',
+    isLogDurable: async () => {
+      if (facts.isArchiveAway) throw new Error('the archive is away')
+      return facts.isLogDurable
+    },
     drop: async one => {
+      if (one.uid === facts.refused) throw new Error(`${one.uid} is refused`)
       if (facts.isAsSeen) dropped.push(one)
       return facts.isAsSeen
     },
     trouble: message => assert.fail(message),
   })
-  const seen = (of: Pod, ref: typeof REF | null = REF): void =>
-    evidence.seen(of, ref, async () => facts.isLogDurable)
+  const seen = (of: Pod, ref: typeof REF | null = REF): void => evidence.seen(of, ref)
   const drops = async (): Promise<number> => {
-    await evidence.look()
+    await evidence.look().catch((error: unknown) => troubles.push(String(error)))
     return dropped.length
   }
-  return { clock, facts, evidence, seen, drops }
+  return { clock, facts, troubles, dropped, evidence, seen, drops }
 }
 
 test('a finalizer stays until the outcome is recorded and the log is durable', async () => {
@@ -94,4 +106,28 @@ test('a pod that has changed meanwhile is tried again; one without a finalizer n
   assert.equal(await drops(), 1)
   seen(pod({ finalizers: ['somebody/else'] }))
   assert.equal(await drops(), 1)
+})
+
+test('a pod that may not be changed, as in a namespace that is not ours any more, holds up no other', async () => {
+  const { facts, troubles, dropped, seen, drops } = house()
+  facts.refused = 'a'
+  for (const uid of ['a', 'b', 'c']) seen(pod({ uid, name: uid }))
+  assert.equal(await drops(), 2)
+  assert.deepEqual(
+    dropped.map(({ uid }) => uid),
+    ['b', 'c'],
+  )
+  assert.deepEqual(troubles, ['Error: a is refused'])
+})
+
+test('an archive that is away holds up no deletion that has waited long enough', async () => {
+  const { clock, facts, troubles, seen, drops } = house()
+  facts.isArchiveAway = true
+  seen(pod({ uid: 'a' }))
+  seen(pod({ ...DELETED, uid: 'b' }))
+  clock.jump(45_000)
+  assert.equal(await drops(), 1)
+  assert.deepEqual(troubles, [])
+  facts.isArchiveAway = false
+  assert.equal(await drops(), 2)
 })

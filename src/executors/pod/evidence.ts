@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
+import { endedOf, type LoggedPod, loggedPod } from './logged-pod.ts'
 import { FINALIZER, type PodPlace } from './names.ts'
 import type { Pod } from './pod.ts'
 
@@ -8,6 +9,8 @@ export interface EvidenceOptions {
   /** Whether this engine looks after the attempt: then its outcome is not durable yet. */
   readonly isMine: (ref: AttemptRef) => boolean
   readonly standing: (ref: AttemptRef) => Promise<'live' | 'ended' | 'unknown'>
+  /** Throws while its archive cannot say. */
+  readonly isLogDurable: (pod: LoggedPod) => Promise<boolean>
   /** Takes our finalizer off the pod; false when the pod is other than it was, so that it is looked at again. */
   readonly drop: (pod: HeldPod) => Promise<boolean>
   readonly trouble: (message: string) => void
@@ -22,8 +25,7 @@ export interface HeldPod extends PodPlace {
 interface Held {
   readonly pod: HeldPod
   /** Null for a pod that only looks like ours. */
-  readonly ref: AttemptRef | null
-  readonly isLogDurable: () => Promise<boolean>
+  readonly log: LoggedPod | null
   /** Since when somebody waits for it to go; null while nobody does. */
   readonly goingSince: number | null
 }
@@ -48,25 +50,32 @@ export class Evidence {
     this.#later()
   }
 
-  seen(pod: Pod, ref: AttemptRef | null, isLogDurable: () => Promise<boolean>): void {
+  seen(pod: Pod, ref: AttemptRef | null): void {
     const { name, namespace = '', uid, finalizers = [], resourceVersion, deletionTimestamp } = pod.metadata
     if (!finalizers.includes(FINALIZER)) return this.forget(uid)
     const since = deletionTimestamp === undefined ? null : this.#options.clock.now()
     const goingSince = this.#held.get(uid)?.goingSince ?? since
     const held = { namespace, name, uid, finalizers, resourceVersion }
-    this.#held.set(uid, { pod: held, ref, isLogDurable, goingSince })
+    const log = ref === null ? null : loggedPod(pod, ref, endedOf(pod, ref))
+    this.#held.set(uid, { pod: held, log, goingSince })
   }
 
   forget(uid: string): void {
     this.#held.delete(uid)
   }
 
+  /** One pod, or an archive that is slow or away, holds up no other pod. */
   async look(): Promise<void> {
-    for (const held of this.#held.values()) {
+    const failures: unknown[] = []
+    const waiting: Held[] = []
+    for (const held of Array.from(this.#held.values())) {
       if (this.#closed) return
-      if (!(await this.#isDone(held))) continue
-      if (await this.#options.drop(held.pod)) this.#held.delete(held.pod.uid)
+      const waitsFor = await this.#waitsFor(held)
+      if (waitsFor === 'log') waiting.push(held)
+      else if (waitsFor === 'nothing') await this.#drop(held, failures)
     }
+    await this.#askForLogs(waiting, failures)
+    if (failures.length > 0) throw failures[0]
   }
 
   async close(): Promise<void> {
@@ -75,14 +84,39 @@ export class Evidence {
     await this.#looking
   }
 
-  async #isDone({ ref, isLogDurable, goingSince }: Held): Promise<boolean> {
+  /** For as long as a look may take; who does not come to be asked for is the first next time. */
+  async #askForLogs(waiting: readonly Held[], failures: unknown[]): Promise<void> {
+    const { clock, isLogDurable } = this.#options
+    const until = clock.now() + LOOK_MS
+    for (const held of waiting) {
+      const { log, pod } = held
+      if (log === null || this.#held.get(pod.uid) !== held) continue
+      if (this.#closed || clock.now() >= until) return
+      this.#held.delete(pod.uid)
+      this.#held.set(pod.uid, held)
+      // An archive that is away cannot say of any.
+      const isDurable = await isLogDurable(log).catch(() => null)
+      if (isDurable === null) return
+      if (isDurable) await this.#drop(held, failures)
+    }
+  }
+
+  async #drop({ pod }: Held, failures: unknown[]): Promise<void> {
+    try {
+      if (await this.#options.drop(pod)) this.#held.delete(pod.uid)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+
+  async #waitsFor({ log, goingSince }: Held): Promise<'outcome' | 'log' | 'nothing'> {
     const { clock, isMine, standing } = this.#options
-    if (ref === null) return goingSince !== null
-    if (isMine(ref)) return false
-    const stands = await standing(ref)
-    if (stands !== 'ended') return stands === 'unknown'
+    if (log === null) return goingSince === null ? 'outcome' : 'nothing'
+    if (isMine(log.attempt)) return 'outcome'
+    const stands = await standing(log.attempt)
+    if (stands !== 'ended') return stands === 'unknown' ? 'nothing' : 'outcome'
     const isUrgent = goingSince !== null && clock.now() - goingSince >= LOG_MS_MAX
-    return isUrgent || (await isLogDurable())
+    return isUrgent ? 'nothing' : 'log'
   }
 
   #later(): void {

@@ -14,7 +14,7 @@ import type {
   Observe,
 } from '../../ports/executor.ts'
 import { mayBeSentAgain, PodAttempt } from './attempt.ts'
-import { Cluster } from './cluster.ts'
+import { Cluster, placeOf } from './cluster.ts'
 import type { PodLogs } from './cluster-logs.ts'
 import { type EventFeed, startEventFeed } from './event-feed.ts'
 import { Evidence } from './evidence.ts'
@@ -22,6 +22,7 @@ import { FENCE_LIMITS, type FenceLimits, Fences } from './fences.ts'
 import { ignoredOf } from './ignored.ts'
 import { begunOf, endedOf, type LoggedPod, loggedPod, othersOf } from './logged-pod.ts'
 import { installationSelector, podName, refOfPod } from './names.ts'
+import { hasEnded } from './outcome.ts'
 import { isOver, type Pod } from './pod.ts'
 import { type Kept, keptOf, Sweeper } from './sweeper.ts'
 
@@ -42,6 +43,8 @@ export interface PodExecutorOptions {
   /** Time between TERM and KILL that pods are given, in milliseconds. */
   readonly stopGraceMs: number
   readonly trouble?: (code: string, message: string, run: string | null) => void
+  /** Ends the wait of an open for what is there, which lasts as long as the API server is away. */
+  readonly closing?: AbortSignal
 }
 
 export interface PodExecutor extends Executor {
@@ -54,11 +57,17 @@ export interface PodExecutor extends Executor {
  * when it has seen what is there.
  *
  * @throws {ApiProblem} The cluster refuses what is asked for, so that nothing here could work.
+ * @throws What `closing` was aborted with.
  */
 export async function openPodExecutor(options: PodExecutorOptions): Promise<PodExecutor> {
   const executor = new RunningExecutor(options)
-  await executor.open()
-  return executor
+  try {
+    await executor.open()
+    return executor
+  } catch (error) {
+    await executor.close()
+    throw error
+  }
 }
 
 class RunningExecutor implements PodExecutor {
@@ -103,6 +112,7 @@ class RunningExecutor implements PodExecutor {
       clock,
       isMine: ref => this.#attempts.has(keyOf(ref)),
       standing: options.standing,
+      isLogDurable: pod => options.logs.isComplete(pod),
       drop: pod => this.#cluster.dropFinalizer(pod),
       trouble: message => options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
@@ -114,7 +124,7 @@ class RunningExecutor implements PodExecutor {
 
   async open(): Promise<void> {
     await this.#fences.open()
-    const { client, clock, installation, namespaces } = this.#options
+    const { client, clock, installation, namespaces, closing } = this.#options
     for (const namespace of namespaces ?? [undefined])
       this.#reflectors.push(
         startReflector<Kept>({
@@ -136,7 +146,8 @@ class RunningExecutor implements PodExecutor {
       heard: ({ namespace, name, uid }, event) => this.#byPod.get(`${namespace}/${name}`)?.told(uid, event),
       trouble: message => this.#options.trouble?.('CLUSTER_TROUBLE', message, null),
     })
-    await Promise.all(this.#reflectors.map(({ synced }) => synced))
+    const synced = Promise.all(this.#reflectors.map(reflector => reflector.synced))
+    await (closing === undefined ? synced : Promise.race([synced, aborted(closing)]))
     this.#sweeper = new Sweeper({
       clock,
       logs: this.#options.logs,
@@ -144,6 +155,7 @@ class RunningExecutor implements PodExecutor {
       isMine: ref => this.#attempts.has(keyOf(ref)),
       standing: this.#options.standing,
       remove: pod => this.#cluster.remove(pod),
+      settle: pod => this.#cluster.settle(pod),
       trouble: (code, message, run) => this.#options.trouble?.(code, message, run),
     })
   }
@@ -172,11 +184,21 @@ class RunningExecutor implements PodExecutor {
       known.adopt(null, ref)
       return true
     }
-    // The watch may lag behind an engine that has just died: only the server knows.
-    const pod = await this.#cluster.find(ref)
-    if (pod === null && mayBeSentAgain(ref, this.#options.clock.now())) return false
-    this.#attempt(ref, true).adopt(pod, ref)
-    return true
+    // Known before the server is asked, so that nothing which the watch tells meanwhile is missed.
+    const attempt = this.#attempt(ref, true)
+    try {
+      // The watch may lag behind an engine that has just died: only the server knows.
+      const pod = await this.#cluster.find(ref)
+      if (pod !== null || !attempt.isIdle || !mayBeSentAgain(ref, this.#options.clock.now())) {
+        attempt.adopt(pod, ref)
+        return true
+      }
+    } catch (error) {
+      if (attempt.isIdle) this.#drop(attempt)
+      throw error
+    }
+    this.#drop(attempt)
+    return false
   }
 
   stop(ref: Intended, graceMs: number): void {
@@ -187,9 +209,10 @@ class RunningExecutor implements PodExecutor {
   release(ref: AttemptRef): void {
     const attempt = this.#attempts.get(keyOf(ref))
     if (attempt === undefined) return
-    this.#attempts.delete(keyOf(ref))
-    this.#byPod.delete(podKey(attempt.ref))
-    void attempt.close()
+    this.#drop(attempt)
+    // Given up before its task began: now that this is durable, it may not begin any more.
+    const pod = attempt.endedPod
+    if (pod !== null && !isOver(pod) && !hasEnded(pod)) this.#flight(this.#cluster.settle(placeOf(pod)))
   }
 
   async endRun(run: string, options: { readonly removeWorkspace: boolean }): Promise<void> {
@@ -229,15 +252,20 @@ class RunningExecutor implements PodExecutor {
     return attempt
   }
 
+  #drop(attempt: PodAttempt): void {
+    void attempt.close()
+    if (this.#attempts.get(keyOf(attempt.ref)) !== attempt) return
+    this.#attempts.delete(keyOf(attempt.ref))
+    this.#byPod.delete(podKey(attempt.ref))
+  }
+
   #report(observation: Observation): void {
     if (!this.#closed) this.#options.observe(observation)
   }
 
   #seen(pod: Pod): void {
     const ref = refOfPod(pod, this.#options.installation)
-    this.#evidence.seen(pod, ref, async () => {
-      return ref === null || (await this.#options.logs.isComplete(loggedPod(pod, ref, endedOf(pod, ref))))
-    })
+    this.#evidence.seen(pod, ref)
     const attempt = ref === null ? undefined : this.#attempts.get(keyOf(ref))
     if (ref === null || attempt === undefined) return
     attempt.seen(pod)
@@ -275,7 +303,8 @@ class RunningExecutor implements PodExecutor {
     const ended = endedOf(pod, ref)
     const whole = ended.length === othersOf(pod, ref).length
     const durable = (await this.#sweeper?.collect(loggedPod(pod, ref, ended), whole)) ?? false
-    if (durable) await this.#cluster.settle(pod)
+    // One that was given up is told when that is durable: its end would look like another.
+    if (durable && !isOver(pod) && hasEnded(pod)) await this.#cluster.settle(placeOf(pod))
   }
 
   #isBusy(fence: string): boolean {
@@ -306,3 +335,11 @@ class RunningExecutor implements PodExecutor {
 
 const podKey = (ref: Intended): string => `${ref.namespace}/${podName(ref)}`
 const keyOf = ({ run, task, attempt }: AttemptRef): string => `${run}/${task}/${attempt}`
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const give = (): void => reject(signal.reason as Error)
+    if (signal.aborted) give()
+    else signal.addEventListener('abort', give, { once: true })
+  })
+}

@@ -43,8 +43,9 @@ export interface FencesOptions {
 }
 
 interface Fence {
-  /** Namespaces in which its ConfigMap is or may be. */
-  readonly namespaces: Map<string, Promise<void>>
+  /** Namespaces in which its ConfigMap is or may be; null where nobody knows what became of the create. */
+  readonly namespaces: Map<string, Promise<void> | null>
+  /** Pods that were made to mount it. */
   attempts: number
   /** From when on it takes nothing new; null: not before it is full or old. */
   retiresAt: number | null
@@ -68,6 +69,7 @@ export class Fences {
   #current: string
   #callOff: (() => void) | null = null
   #looking: Promise<void> | null = null
+  #endPause: (() => void) | null = null
   #closed = false
 
   constructor(options: FencesOptions) {
@@ -137,10 +139,9 @@ export class Fences {
   async stand(fence: string, namespace: string): Promise<boolean> {
     const known = this.#open.get(fence)
     if (known === undefined) return false
-    known.attempts += 1
     known.lastUsedAt = this.#now()
-    const made = known.namespaces.get(namespace)
-    if (made !== undefined) {
+    const made = known.namespaces.get(namespace) ?? null
+    if (made !== null) {
       await made
       return true
     }
@@ -150,14 +151,22 @@ export class Fences {
       await making
       return true
     } catch (error) {
-      known.namespaces.delete(namespace)
+      if (isProblem(error) && error.effect === 'none') known.namespaces.delete(namespace)
+      else known.namespaces.set(namespace, null)
       throw error
     }
+  }
+
+  /** A pod was made that mounts it. */
+  taken(fence: string): void {
+    const known = this.#open.get(fence)
+    if (known !== undefined) known.attempts += 1
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#callOff?.()
+    this.#endPause?.()
     await this.#looking
   }
 
@@ -175,11 +184,13 @@ export class Fences {
     if (idle.length === 0 && strays.length === 0) return
     const used = await inUse()
     if (used === null) return
-    for (const [name, fence] of idle) if (!used.has(name) && !this.#closed) await this.#end(name, fence)
+    await this.#endAll(idle.filter(([name]) => !used.has(name)))
     for (const name of strays) {
       if (used.has(name) || this.#closed) continue
-      await this.#removeRest(name, [...(named.get(name) ?? []), ...(this.#scripts.get(name) ?? [])])
-      this.#scripts.delete(name)
+      await this.#guarded(async () => {
+        await this.#removeRest(name, [...(named.get(name) ?? []), ...(this.#scripts.get(name) ?? [])])
+        this.#scripts.delete(name)
+      })
     }
   }
 
@@ -194,27 +205,63 @@ export class Fences {
     )
   }
 
-  /** The order matters: without its ConfigMap nothing starts any more; only then may names become free again. */
-  async #end(name: string, fence: Fence): Promise<void> {
-    const { client, clock, limits, installation } = this.#options
+  /**
+   * The order matters: without its ConfigMap nothing starts any more; only then may names become free again. Whatever
+   * this leaves undone, also of an engine that is closed or killed meanwhile, is done later, as of strays.
+   */
+  async #endAll(idle: readonly (readonly [name: string, fence: Fence])[]): Promise<void> {
+    const ended: (readonly [name: string, namespaces: readonly string[]])[] = []
+    for (const [name, fence] of idle)
+      if (!this.#closed) await this.#guarded(async () => ended.push([name, await this.#end(name, fence)]))
+    const rest = ended.filter(([, namespaces]) => namespaces.length > 0)
+    if (rest.length === 0 || !(await this.#pause(this.#options.limits.waitMs))) return
+    for (const [name, namespaces] of rest)
+      if (!this.#closed) await this.#guarded(() => this.#removeRest(name, namespaces))
+  }
+
+  /** @returns Where its ConfigMap is no more. */
+  async #end(name: string, fence: Fence): Promise<readonly string[]> {
+    const { client, installation } = this.#options
+    // What cannot be closed is tried again, but not at once.
+    fence.lastUsedAt = this.#now()
     const ended: string[] = []
-    for (const namespace of fence.namespaces.keys()) {
+    for (const namespace of Array.from(fence.namespaces.keys())) {
       const place = { namespace, name: fenceName(installation, name) }
       try {
         await client.remove(CONFIG_MAPS, place, { priority: 'housekeeping' })
         ended.push(namespace)
+        fence.namespaces.delete(namespace)
       } catch (error) {
         // With a namespace our rights in it are gone; that is no reason to leave pods in the others.
         if (!isProblem(error, 'forbidden')) throw error
         this.#options.trouble(`fences: ${String(error)}`)
       }
     }
-    if (ended.length === fence.namespaces.size) this.#open.delete(name)
-    // What could not be closed is tried again, but not at once.
-    fence.lastUsedAt = this.#now()
-    if (ended.length > 0) await new Promise<void>(resolve => clock.after(limits.waitMs, resolve))
-    await this.#removeRest(name, ended)
-    for (const namespace of ended) fence.namespaces.delete(namespace)
+    if (fence.namespaces.size === 0) this.#open.delete(name)
+    return ended
+  }
+
+  /** What cannot be done for one fence is no reason to leave the others. */
+  async #guarded(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#options.trouble(`fences: ${String(error)}`)
+    }
+  }
+
+  /** False when it is closed before that time is over. */
+  async #pause(ms: number): Promise<boolean> {
+    if (this.#closed) return false
+    await new Promise<void>(resolve => {
+      const callOff = this.#options.clock.after(ms, resolve)
+      this.#endPause = () => {
+        callOff()
+        resolve()
+      }
+    })
+    this.#endPause = null
+    return !this.#closed
   }
 
   async #removeRest(fence: string, namespaces: Iterable<string>): Promise<void> {
@@ -244,10 +291,8 @@ export class Fences {
     try {
       await client.createBrief(CONFIG_MAPS, namespace, body, { priority: 'dependent' })
     } catch (error) {
-      if (isProblem(error, 'alreadyExists')) return
-      // Whether it came to be is found out by asking again, which does no harm: the name is ours alone.
-      if (isProblem(error) && error.effect === 'unknown') return await this.#make(fence, namespace)
-      throw error
+      // The name is ours alone; an earlier try whose fate was not known made it.
+      if (!isProblem(error, 'alreadyExists')) throw error
     }
   }
 

@@ -217,6 +217,22 @@ describe('what goes wrong', () => {
     )
   })
 
+  story('a line that goes on into a newer file while it is followed does not come twice', async house => {
+    const written = 65 * 1024
+    house.collector.started(podLogs())
+    house.collector.watch(podLogs().attempt)
+    say(house, 'x'.repeat(written))
+    await house.pass(0)
+    house.kubelet().rotate()
+    await house.pass(0)
+    // What is left of it is in the newer file, where its follower is led without a time to tell it by.
+    house.kubelet().end()
+    await house.until(house.collector.ended(podLogs()))
+    const [copied = '', notice = ''] = house.log().split('\n')
+    assert.ok(/^x+$/u.test(copied) && copied.length > 64_000 && copied.length <= written)
+    assert.match(notice, /^\[kontroler: what came after .* is missing: /u)
+  })
+
   story(
     'a container that is gone from its node leaves what was read, and a word about the rest',
     async house => {

@@ -148,6 +148,18 @@ describe('reading on', () => {
     assert.equal(lines.search, 'lost')
   })
 
+  test('of a line that went on into a newer file, what may have been copied is passed over', () => {
+    const before = place(1, 1, 4)
+    const lines = new LogLines(null, true, before)
+    assert.equal(read(lines, `${at(5)} abc`), '')
+    assert.deepEqual(lines.place, before, 'nothing new was given')
+    assert.equal(read(lines, 'defg\n'), 'efg\n')
+    assert.deepEqual(lines.place, place(5))
+    const other = new LogLines(null, true, before)
+    assert.equal(read(other, `${at(5)} ab\n${at(6)} the next\n`), '\nthe next\n')
+    assert.deepEqual(other.place, place(6))
+  })
+
   test('the kubelet is asked from a whole second on, and from a little before', () => {
     assert.equal(sinceTime({ at: at(9, 999_999_999), lines: 1, part: null }), '2026-01-01T00:00:07Z')
     assert.equal(sinceTime(place(1)), '2025-12-31T23:59:59Z')

@@ -57,6 +57,8 @@ export class LogLines {
   #given = 0
   /** Place before this line: where it began to read, or the last whole line. */
   readonly #already: LogPlace | null
+  /** Bytes of the first line that may have been copied already, as the rest of one that began in an earlier file. */
+  #copiedMost: number
   #doneStamp: Buffer = NOTHING
   #doneRank = 0
   #noise: Buffer | null = null
@@ -66,12 +68,15 @@ export class LogLines {
   /**
    * @param from     Reads on behind this place; null copies everything.
    * @param whole    Whether the answer begins where the file does.
-   * @param already  The place that was reached before, to be told until there is a new one.
+   * @param already  The place that was reached before, to be told until there is a new one. When it is inside of a
+   *                 line, a follower may have been led on into this file without a time to tell it by: so much of the
+   *                 first line is passed over, that nothing comes twice.
    */
   constructor(from: LogPlace | null, whole = from === null, already: LogPlace | null = from) {
     this.#mayBeginInside = !whole
     this.#from = from
     this.#already = already
+    this.#copiedMost = from === null ? (already?.part ?? 0) : 0
     this.#wanted = from === null ? NOTHING : Buffer.from(from.at, 'latin1')
     this.#giveUpMs = from === null ? 0 : Date.parse(from.at) + DISORDER_MS
     this.#search = from === null ? 'found' : 'searching'
@@ -107,7 +112,9 @@ export class LogLines {
 
   /** Where to read on once everything given out is safe; null before the first byte. */
   get place(): LogPlace | null {
-    if (this.#given > 0) return { at: this.#stamp.toString('latin1'), lines: this.#rank, part: this.#given }
+    const passes = typeof this.#skip === 'number'
+    if (this.#given > 0 && !passes)
+      return { at: this.#stamp.toString('latin1'), lines: this.#rank, part: this.#given }
     if (this.#doneRank === 0) return this.#already
     return { at: this.#doneStamp.toString('latin1'), lines: this.#doneRank, part: null }
   }
@@ -170,7 +177,9 @@ export class LogLines {
     this.#rank = same ? this.#rank + 1 : 1
     if (!same) this.#stamp = Buffer.from(bytes.subarray(start, end))
     if (this.#search === 'found') {
-      this.#skip = 'none'
+      this.#skip = this.#copiedMost > 0 ? this.#copiedMost : 'none'
+      this.#given = this.#copiedMost
+      this.#copiedMost = 0
       this.#first ??= this.#stamp.toString('latin1')
       this.#fileBytes += FILE_PREFIX_BYTES
     } else this.#look(same)
@@ -213,7 +222,7 @@ export class LogLines {
       from = Math.min(start + this.#skip, text)
       this.#skip = newline === -1 && start + this.#skip > text ? this.#skip - (text - start) : 'none'
     }
-    this.#fileBytes += end - from
+    this.#fileBytes += end - (this.#from === null ? start : from)
     if (newline === -1) {
       if (from < end) this.#hold(bytes, from, end, give)
       return

@@ -52,7 +52,9 @@ export class LogSlots {
     if (signal.aborted) return Promise.resolve(null)
     return new Promise(resolve => {
       const leave = (): void => {
-        if (this.#queues.get(use)?.delete(waiting) === true) resolve(null)
+        if (this.#queues.get(use)?.delete(waiting) !== true) return
+        resolve(null)
+        this.#askForRoom()
       }
       const start = (slot: Slot | null): void => {
         signal.removeEventListener('abort', leave)

@@ -81,6 +81,13 @@ function goingFor(pod: Pod, stopAsked: boolean): { readonly at: number; readonly
 const isKnown = (status: ContainerStatus | null, { reason }: Terminated): boolean =>
   reason !== NOT_FOUND || (status?.containerID ?? '') !== ''
 
+/** Whether the task's own container has ended, whatever else goes on in the pod. */
+export function hasEnded(pod: Pod): boolean {
+  const status = taskStatus(pod)
+  const terminated = status?.state?.terminated
+  return terminated !== undefined && isKnown(status, terminated)
+}
+
 /** The pod is no more, or as good as that; `pod` is the last that was seen of it, and it had not ended. */
 export function deletedOutcome(pod: Pod, stopAsked: boolean): Outcome {
   const hasRun = taskStatus(pod)?.state?.running !== undefined

@@ -3,21 +3,24 @@ import type { Reflector } from '../../kubernetes/reflector.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AttemptRef } from '../../ports/executor.ts'
 import type { PodLogs } from './cluster-logs.ts'
-import { type LoggedPod, othersOf, ownBegan } from './logged-pod.ts'
+import { endedOf, type LoggedPod, ownBegan } from './logged-pod.ts'
 import { attemptId, containerName, fenceOfLabels, isTombstone, type PodPlace, refOfPod } from './names.ts'
-import type { Pod } from './pod.ts'
+import { hasEnded } from './outcome.ts'
+import { isOver, type Pod } from './pod.ts'
 
 /** What is remembered of a pod of ours while it exists. */
 export interface Kept {
   /** Null for a pod that only looks like ours. */
   readonly ref: AttemptRef | null
   readonly fence: string | null
-  readonly state: 'over' | 'tombstone' | 'alive'
-  /** Its init containers and sidecars. */
+  /** `ending`: its task has ended, and others of its containers go on. */
+  readonly state: 'over' | 'ending' | 'tombstone' | 'alive'
+  /** Its init containers and sidecars of which no more will be heard. */
   readonly others: readonly string[]
   /** When its task's container began. */
   readonly began: number | null
-  readonly firstSeenAt: number
+  /** When it was last seen to be other than before. */
+  readonly changedAt: number
 }
 
 export interface SweeperOptions {
@@ -28,13 +31,16 @@ export interface SweeperOptions {
   readonly isMine: (ref: AttemptRef) => boolean
   readonly standing: (ref: AttemptRef) => Promise<'live' | 'ended' | 'unknown'>
   readonly remove: (pod: PodPlace) => Promise<void>
+  /** Tells a pod to end whose outcome and log are durable. */
+  readonly settle: (pod: PodPlace) => Promise<void>
   readonly trouble: (code: string, message: string, run: string | null) => void
 }
 
 const LOOK_MS = 15_000
 /** A pod that runs for nobody is removed after this time: an engine that has just made it says so by then. */
 const ORPHAN_MS = 60_000
-const LOG_RETRY_MS = 30_000
+/** One that was told to end and goes on for so long is removed: only a sidecar's last words are waited for. */
+const LINGER_MS = 10 * 60_000
 const QUIET_MS = 60_000
 
 /**
@@ -48,6 +54,8 @@ export class Sweeper {
   /** UIDs of pods whose task's log is durable, while a sidecar still has something to say. */
   readonly #partly = new Set<string>()
   readonly #collecting = new Map<string, Promise<boolean>>()
+  /** UIDs of pods of which it is being found out what there is to do for them; an archive may be away for hours. */
+  readonly #recovering = new Set<string>()
   /** Attempts with a log that was begun, and maybe nobody who finishes it. */
   readonly #leftovers = new Map<string, AttemptRef>()
   #toldAt: number | null = null
@@ -67,7 +75,7 @@ export class Sweeper {
    * The logs of ended containers are made durable, however long that takes.
    *
    * @param whole  Whether these are all that the pod has, so that it may go.
-   * @returns      Whether they are; false when it was closed before.
+   * @returns      Whether they are; false when that could not be brought about now.
    */
   collect(pod: LoggedPod, whole: boolean): Promise<boolean> {
     const under = this.#collecting.get(pod.uid)
@@ -88,7 +96,8 @@ export class Sweeper {
     for (const reflector of this.#options.reflectors)
       for (const { kept, uid } of reflector.known()) {
         if (kept.fence !== fence || kept.ref === null || this.#done.has(uid)) continue
-        if (kept.state === 'over' || this.#partly.has(uid)) return true
+        if (kept.state === 'over' || kept.state === 'ending') return true
+        if (this.#partly.has(uid) || this.#collecting.has(uid)) return true
       }
     return false
   }
@@ -123,9 +132,10 @@ export class Sweeper {
       for (const { kept, namespace, name, uid } of reflector.known()) {
         const { ref } = kept
         if (ref === null || isMine(ref) || this.#closed) continue
-        if (kept.state === 'over') void this.#recover(ref, { namespace, name, uid }, kept)
-        else if (kept.state === 'alive' && clock.now() - kept.firstSeenAt >= ORPHAN_MS)
-          await this.#orphan(ref, { namespace, name, uid })
+        const place = { namespace, name, uid }
+        if (kept.state === 'over' || kept.state === 'ending') void this.#recover(ref, place, kept)
+        else if (kept.state === 'alive' && clock.now() - kept.changedAt >= ORPHAN_MS)
+          await this.#orphan(ref, place)
       }
     }
     if (this.#leftovers.size > 0) await this.#finishLeftovers()
@@ -139,26 +149,40 @@ export class Sweeper {
   }
 
   async #collect(pod: LoggedPod, whole: boolean): Promise<boolean> {
-    const { clock, logs, trouble } = this.#options
-    const { task, run } = pod.attempt
-    for (;;) {
-      try {
-        await logs.ended(pod)
-        ;(whole ? this.#done : this.#partly).add(pod.uid)
-        return true
-      } catch (error) {
-        if (this.#closed) return false
-        trouble('LOG_TROUBLE', `the log of ${task} is not durable yet: ${String(error)}`, run)
-        await new Promise<void>(resolve => clock.after(LOG_RETRY_MS, resolve))
-      }
+    try {
+      await this.#options.logs.ended(pod)
+    } catch (error) {
+      if (!this.#closed) this.#failed(pod.attempt, error)
+      return false
     }
+    // Of one that is gone by now nobody will ask any more.
+    if (this.#isThere(pod)) (whole ? this.#done : this.#partly).add(pod.uid)
+    return true
+  }
+
+  #isThere({ namespace, pod, uid }: LoggedPod): boolean {
+    return this.#options.reflectors.some(reflector => reflector.find(namespace, pod)?.uid === uid)
   }
 
   /** Ended under an engine that did not live to see to its log. */
-  async #recover(ref: AttemptRef, place: PodPlace, { others, began }: Kept): Promise<void> {
-    const { logs, standing } = this.#options
+  async #recover(ref: AttemptRef, place: PodPlace, kept: Kept): Promise<void> {
+    const { uid } = place
+    if (this.#done.has(uid) || this.#collecting.has(uid) || this.#recovering.has(uid)) return
+    this.#recovering.add(uid)
+    try {
+      await this.#recoverOnce(ref, place, kept)
+    } catch (error) {
+      this.#failed(ref, error)
+    } finally {
+      this.#recovering.delete(uid)
+    }
+  }
+
+  async #recoverOnce(ref: AttemptRef, place: PodPlace, kept: Kept): Promise<void> {
+    const { clock, logs, remove, settle, standing } = this.#options
+    const { state, others, began, changedAt } = kept
     const { namespace, name, uid } = place
-    if (this.#done.has(uid) || this.#collecting.has(uid)) return
+    const whole = state === 'over'
     const own = containerName(ref.task)
     const pod: LoggedPod = {
       attempt: ref,
@@ -169,19 +193,19 @@ export class Sweeper {
       others,
       ...(began === null ? {} : { began: { [own]: began } }),
     }
-    try {
-      // An archive that is away cannot say; collecting is patient, and replaces nothing that is there.
-      if (await logs.isComplete(pod).catch(() => false)) {
-        this.#done.add(uid)
-        return
-      }
-      const known = await standing(ref)
-      if (known === 'ended') await this.collect(pod, true)
-      // Its run was removed with its logs: nobody wants this one any more.
-      else if (known === 'unknown') this.#done.add(uid)
-    } catch (error) {
-      this.#failed(ref, error)
+    // An archive that is away cannot say; collecting is patient, and replaces nothing that is there.
+    if (whole && (await logs.isComplete(pod).catch(() => false))) {
+      this.#done.add(uid)
+      return
     }
+    const known = await standing(ref)
+    if (known === 'live') return
+    // Its run was removed with its logs: nobody wants this one any more.
+    if (known === 'unknown') this.#done.add(uid)
+    else if (!(await this.collect(pod, whole))) return
+    if (whole) return
+    if (clock.now() - changedAt < LINGER_MS) await settle(place)
+    else await remove(place)
   }
 
   /** Logs whose pods went before they were read to their end, while nobody looked. */
@@ -214,6 +238,7 @@ export class Sweeper {
   }
 
   async #orphan(ref: AttemptRef, pod: PodPlace): Promise<void> {
+    if (this.#collecting.has(pod.uid)) return
     const standing = await this.#options.standing(ref)
     if (standing === 'live') return
     const why = standing === 'ended' ? 'its attempt has ended' : 'nobody knows its run'
@@ -232,16 +257,21 @@ export class Sweeper {
 }
 
 /** What is remembered of a pod, while it exists. */
-export function keptOf(pod: KubeObject, installation: string, now: number): Kept {
-  const phase = (pod as Pod).status?.phase
-  const over = phase === 'Succeeded' || phase === 'Failed'
+export function keptOf(object: KubeObject, installation: string, now: number): Kept {
+  const pod = object as Pod
   const ref = refOfPod(pod, installation)
   return {
     ref,
-    others: ref === null ? [] : othersOf(pod as Pod, ref),
-    began: ref === null ? null : ownBegan(pod as Pod, ref),
+    others: ref === null ? [] : endedOf(pod, ref),
+    began: ref === null ? null : ownBegan(pod, ref),
     fence: fenceOfLabels(pod.metadata.labels ?? {}),
-    state: over ? 'over' : isTombstone(pod) ? 'tombstone' : 'alive',
-    firstSeenAt: now,
+    state: stateOf(pod),
+    changedAt: now,
   }
+}
+
+function stateOf(pod: Pod): Kept['state'] {
+  if (isOver(pod)) return 'over'
+  if (isTombstone(pod)) return 'tombstone'
+  return hasEnded(pod) ? 'ending' : 'alive'
 }

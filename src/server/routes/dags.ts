@@ -2,12 +2,12 @@ import * as z from 'zod'
 import type { StoredDag } from '../../ports/store.ts'
 import { dagDocument } from '../../spec/dag-document.ts'
 import { yamlText } from '../../spec/yaml-text.ts'
-import { mayIn, theDag, within } from '../access.ts'
+import { dagPlace, mayIn, theDag, within } from '../access.ts'
 import { conditionOf, etagOf, isCurrent } from '../conditions.ts'
 import { dagAnswerOf, graphOf } from '../dag-answers.ts'
 import { checkedDocument, onlyDag } from '../documents.ts'
+import { given } from '../given.ts'
 import { RequestProblem, refusedFor } from '../problem.ts'
-import { dagPlace } from '../access.ts'
 import { type AnyRoute, ok, route } from '../route.ts'
 import { appliedDag, dagAnswer, dagContent, dagPage, dagVersions, graphAnswer } from '../schemas/dag.ts'
 import { problemList } from '../schemas/problem.ts'
@@ -84,7 +84,7 @@ const putDag = route({
     return {
       status: applied.value.created ? 201 : 200,
       headers: { etag: etagOf(stored) },
-      body: { ...dagAnswerOf(stored, principal, parts.control), warnings },
+      body: { ...dagAnswerOf(stored, principal, parts.control), warnings, notes: [...applied.value.notes] },
     }
   },
 })
@@ -243,10 +243,4 @@ async function theVersion(named: Named & { readonly version: number }, store: Re
 
 function versionOf({ version, hash, createdAt }: Omit<StoredDag, 'dag'>, current: StoredDag) {
   return { version, hash, createdAt: moment(createdAt), current: version === current.version }
-}
-
-/** Members that have a value: the store's questions know none that is undefined. */
-export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const some = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(some) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }

@@ -5,7 +5,7 @@ import { RequestProblem } from '../problem.ts'
 import { type AnyRoute, ok, route } from '../route.ts'
 import { PHASES } from '../schemas/run.ts'
 import * as values from '../schemas/values.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 
 const scope = {
   namespace: values.namespace,

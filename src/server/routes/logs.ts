@@ -137,19 +137,29 @@ function followed(parts: ServerParts, ref: LogRef, offset: number): Readable {
   return stream
 }
 
-/** Ends are looked at before the bytes: what is read after an end was recorded is all there will ever be. */
+/**
+ * An end is looked for only when somebody wrote to the store, and the bytes once more after it: what is read after an
+ * end was recorded is all there will ever be.
+ */
 async function* growing(
   { store, logs, clock }: ServerParts,
   ref: LogRef,
   offset: number,
 ): AsyncGenerator<Uint8Array> {
+  let mark: number | null = null
+  let over = false
   for (let at = offset; ; ) {
-    const over = await hasEnded(store, ref)
     const bytes = await logs.read(ref, at, CHUNK_BYTES)
     at += bytes.length
-    if (bytes.length > 0) yield bytes
-    else if (over) return
-    else await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
+    if (bytes.length > 0) {
+      yield bytes
+      continue
+    }
+    if (over) return
+    const now = await store.changeMark()
+    if (now !== mark) over = await hasEnded(store, ref)
+    mark = now
+    if (!over) await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
   }
 }
 

@@ -10,7 +10,7 @@ import { type AnyRoute, type Answer, ok, route } from '../route.ts'
 import { givenParameters, runAnswer, startedRun } from '../schemas/run.ts'
 import { runParams, taskParams } from '../schemas/values.ts'
 import { keyOf, parameterValues, startedAnswer } from '../started.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 
 const RUN = '/api/v1/runs/{run}'
 const asked = { 200: { description: 'The run, once what was asked is recorded.', schema: runAnswer } }

@@ -27,7 +27,7 @@ import {
 } from '../schemas/run.ts'
 import * as values from '../schemas/values.ts'
 import { keyOf, parameterValues, startedAnswer } from '../started.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 
 const RUN = '/api/v1/runs/{run}'
 

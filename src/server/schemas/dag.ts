@@ -70,7 +70,10 @@ export const graphAnswer = z
   .meta({ id: 'Graph' })
 
 export const appliedDag = dagAnswer
-  .extend({ warnings: z.array(z.object({ code: z.string(), message: z.string(), fix: z.string() })) })
+  .extend({
+    warnings: z.array(z.object({ code: z.string(), message: z.string(), fix: z.string() })),
+    notes: z.array(z.string()).describe('What nothing here does with it, such as an image for a process.'),
+  })
   .meta({ id: 'AppliedDag' })
 
 export const fires = z

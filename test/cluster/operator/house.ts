@@ -269,6 +269,24 @@ export class OperatorHouse {
     return run
   }
 
+  /** A DAG and its DagRun `x`, whose run is under way: tasks run until a test ends them. The run's id. */
+  async underWay(dag: string, spec: object): Promise<string> {
+    this.machine.script = () => 'runs'
+    this.apply({ kind: 'DAG', name: dag, spec }, { kind: 'DagRun', name: 'x', spec: { dagName: dag } })
+    const { runId = '' } = await this.until('x', ({ phase }) => phase === 'running')
+    return runId
+  }
+
+  /** A DAG and a run of it that no DagRun asked for, once it has its DagRun: tasks run until a test ends them. */
+  async shown(dag: string, spec: object, name: string): Promise<string> {
+    this.machine.script = () => 'runs'
+    this.apply({ kind: 'DAG', name: dag, spec })
+    await this.dagIs(dag, ({ version }) => version === 1)
+    const run = await this.submit(dag, name)
+    await eventually('its DagRun', async () => ((await this.isThere('DagRun', name)) ? true : null))
+    return run
+  }
+
   /** Everything that is known was looked at. */
   async calm(): Promise<void> {
     await delay(500)

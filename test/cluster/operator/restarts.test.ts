@@ -9,12 +9,7 @@ const ONE = { task: [task('a')] }
 
 test('a restart begins nothing again, and goes on with what runs', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'one', spec: ONE },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'one' } },
-  )
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('one', ONE)
   await house.stop()
   house.machine.end(`${runId}/a/1`)
   await house.start()
@@ -40,12 +35,7 @@ test('what says that it is finished is never run again, even with an empty datab
 
 test('with an empty database a run under way is the same run: its attempt is not started again', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'one', spec: ONE },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'one' } },
-  )
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('one', ONE)
   await house.stop()
   await house.start('empty.db')
   await eventually('the run', async () => house.store.run(runId))
@@ -56,11 +46,7 @@ test('with an empty database a run under way is the same run: its attempt is not
 
 test('a DagRun made for a run does not run when the database is lost', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'one', spec: ONE })
-  await house.dagIs('one', ({ version }) => version === 1)
-  await house.submit('one', 'by-hand')
-  await eventually('its DagRun', async () => ((await house.isThere('DagRun', 'by-hand')) ? true : null))
+  await house.shown('one', ONE, 'by-hand')
   await house.stop()
   await house.start('empty.db')
   await house.until('by-hand', ({ reason }) => reason === 'RUN_GONE')
@@ -69,10 +55,7 @@ test('a DagRun made for a run does not run when the database is lost', async t =
 
 test('objects that were deleted while nobody looked: the run is cancelled, the schedule ends', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'one', spec: { ...ONE, schedule: '0 0 1 1 *' } })
-  house.apply({ kind: 'DagRun', name: 'x', spec: { dagName: 'one' } })
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('one', { ...ONE, schedule: '0 0 1 1 *' })
   await house.stop()
   house.kubectl('delete', 'dr/x', 'dag/one')
   await house.start()
@@ -84,12 +67,7 @@ test('objects that were deleted while nobody looked: the run is cancelled, the s
 
 test('what was changed while nobody looked counts', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'one', spec: ONE },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'one' } },
-  )
-  await house.until('x', ({ phase }) => phase === 'running')
+  await house.underWay('one', ONE)
   await house.stop()
   house.kubectl('patch', 'dr', 'x', '--type=merge', '-p', '{"spec":{"cancel":true}}')
   house.apply({ kind: 'DAG', name: 'one', spec: { task: [task('a'), task('b')] } })
@@ -100,12 +78,7 @@ test('what was changed while nobody looked counts', async t => {
 
 test('an API server that goes and comes back is waited for', { timeout: 120_000 }, async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'one', spec: ONE },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'one' } },
-  )
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('one', ONE)
   await place.cluster.part('apiserver').kill()
   // What happens meanwhile is told afterwards.
   house.machine.end(`${runId}/a/1`)
@@ -129,10 +102,7 @@ test('an API server that goes and comes back is waited for', { timeout: 120_000 
 
 test('a namespace with runs under way can be deleted, and its runs end', { timeout: 120_000 }, async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'one', spec: { ...ONE, schedule: '0 0 1 1 *' } })
-  house.apply({ kind: 'DagRun', name: 'x', spec: { dagName: 'one' } })
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('one', { ...ONE, schedule: '0 0 1 1 *' })
   place.cluster.kubectl('delete', 'namespace', house.namespace, '--wait=false')
   await eventually('its end', async () =>
     (await house.store.run(runId))?.phase === 'cancelled' ? true : null,

@@ -128,12 +128,7 @@ test('wrong parameters are told by their codes, and healed by an edit', async t 
 
 test('cancel and pause are fields', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'chain', spec: CHAIN },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'chain' } },
-  )
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('chain', CHAIN)
   const patch = (spec: object): string =>
     house.kubectl('patch', 'dr', 'x', '--type=merge', '-p', JSON.stringify({ spec }))
   patch({ paused: true })
@@ -152,12 +147,7 @@ test('cancel and pause are fields', async t => {
 
 test('a pause that somebody else asked for is left alone by a spec that says nothing', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply(
-    { kind: 'DAG', name: 'chain', spec: CHAIN },
-    { kind: 'DagRun', name: 'x', spec: { dagName: 'chain' } },
-  )
-  const { runId = '' } = await house.until('x', ({ phase }) => phase === 'running')
+  const runId = await house.underWay('chain', CHAIN)
   await house.engine.request(runId, { kind: 'pause', by: 'anna' })
   await house.until('x', ({ phase }) => phase === 'paused')
   house.kubectl('label', 'dr', 'x', 'look=again')
@@ -234,11 +224,8 @@ test('a fork runs again from a task on; one of another DAG, of no task or of its
 
 test('deleting a DagRun cancels its run, and nothing of it starts any more', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'chain', spec: { ...CHAIN, finally: [task('last')] } })
-  house.apply({ kind: 'DagRun', name: 'gone', spec: { dagName: 'chain' } })
-  const { runId = '' } = await house.until('gone', ({ phase }) => phase === 'running')
-  house.kubectl('delete', 'dr', 'gone', '--timeout=5s')
+  const runId = await house.underWay('chain', { ...CHAIN, finally: [task('last')] })
+  house.kubectl('delete', 'dr', 'x', '--timeout=5s')
   const run = await eventually(
     'its end',
     async () => {
@@ -254,13 +241,8 @@ test('deleting a DagRun cancels its run, and nothing of it starts any more', asy
 
 test('a run from elsewhere gets a DagRun; deleting that cancels it, and no other is made', async t => {
   const house = await place.house(t)
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'chain', spec: CHAIN })
-  await house.dagIs('chain', ({ version }) => version === 1)
-  const run = await house.submit('chain', 'by-hand')
-  const status = await eventually('its DagRun', async () =>
-    (await house.isThere('DagRun', 'by-hand')) ? ((await house.dagRun('by-hand')).status ?? null) : null,
-  )
+  const run = await house.shown('chain', CHAIN, 'by-hand')
+  const status = await house.until('by-hand', () => true)
   assert.equal(status.runId, run)
   house.kubectl('delete', 'dr', 'by-hand')
   await eventually('its end', async () => ((await house.store.run(run))?.phase === 'cancelled' ? true : null))
@@ -287,11 +269,7 @@ test('a copy of a DagRun that was made for a run is a new wish', async t => {
 test('a DagRun that claims a run of another namespace, which the same controller looks after, gets nothing of it', async t => {
   place.cluster.kubectl('create', 'namespace', 'thieves')
   const house = await place.house(t, { namespaces: ['thieves'] })
-  house.machine.script = () => 'runs'
-  house.apply({ kind: 'DAG', name: 'chain', spec: CHAIN })
-  await house.dagIs('chain', ({ version }) => version === 1)
-  const run = await house.submit('chain', 'theirs')
-  await eventually('its DagRun', async () => ((await house.isThere('DagRun', 'theirs')) ? true : null))
+  const run = await house.shown('chain', CHAIN, 'theirs')
   const thief = (name: string, spec: object, annotations: object): void => {
     const metadata = { name, namespace: 'thieves', annotations }
     place.cluster.apply({ apiVersion: 'kontroler.greedykomodo/v1alpha1', kind: 'DagRun', metadata, spec })
