@@ -1,5 +1,6 @@
 import type { Dag } from '../core/dag/dag.ts'
 import type { Engine } from '../engine/engine.ts'
+import { EngineEventRuns } from '../engine/event-runs.ts'
 import { EngineControl } from '../engine/control.ts'
 import type { ScheduledDags } from '../engine/scheduled-dags.ts'
 import { systemClock, systemIdentity } from '../host/clock.ts'
@@ -38,7 +39,12 @@ export async function serveDev(options: DevServerOptions): Promise<Server> {
     nameOf: runName,
     notesOf: options.notesOf,
   })
+  const hooks = {
+    runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
+    values: engine.parts.values,
+  }
   const parts = {
+    hooks,
     store: local.store,
     logs: local.logs,
     control,

@@ -209,6 +209,18 @@ export interface Graph {
   }[]
 }
 
+export interface HookAccepted {
+  accepted: true
+  /** The run that this event has started; the same for the same event. */
+  run: string
+}
+
+export interface HookPassed {
+  accepted: false
+  reason: 'FILTERED' | 'DAG_SUSPENDED' | 'CONCURRENCY_FORBID'
+  message: string
+}
+
 export interface NextFires {
   items: ({
     /** RFC 3339, UTC. */
@@ -862,6 +874,15 @@ export interface Operations {
     }
     answer: Delivery
   }
+  /** An event for a trigger of a DAG; its sender proves itself as the trigger says */
+  receiveHook: {
+    params: {
+      namespace: string
+      dag: string
+      trigger: string
+    }
+    answer: HookPassed | HookAccepted
+  }
   /** What its schedules will do, by the function that the scheduler asks */
   nextFires: {
     params: {
@@ -977,6 +998,7 @@ export const OPERATIONS = {
   listRunDeliveries: { method: 'GET', path: '/api/v1/runs/{run}/deliveries', body: 'nothing', answer: 'json' },
   listDagDeliveries: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/deliveries', body: 'nothing', answer: 'json' },
   sendDelivery: { method: 'POST', path: '/api/v1/runs/{run}/deliveries/{number}/send', body: 'nothing', answer: 'json' },
+  receiveHook: { method: 'POST', path: '/hooks/{namespace}/{dag}/{trigger}', body: 'json', answer: 'json' },
   nextFires: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/schedule/next', body: 'nothing', answer: 'json' },
   listSkips: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/schedule/skips', body: 'nothing', answer: 'json' },
   followEvents: { method: 'GET', path: '/api/v1/events', body: 'nothing', answer: 'text' },

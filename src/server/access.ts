@@ -15,6 +15,8 @@ export type Visible = readonly string[] | null
  */
 export type Access<Params, Body, Found> =
   | { readonly kind: 'public' }
+  /** Programs that prove themselves with each request, by what its bytes are signed with: the handler checks it. */
+  | { readonly kind: 'signed' }
   /** Anybody who is known; nothing that belongs to a namespace is told. */
   | { readonly kind: 'known' }
   /** Lists: the handler gets the namespaces that it may tell of, and asks the store for no others. */

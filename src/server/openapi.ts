@@ -81,8 +81,8 @@ function operationOf(route: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' 
   return {
     operationId: route.id,
     summary: route.summary,
-    'x-access': access.kind === 'public' || access.kind === 'known' ? access.kind : access.permission,
-    ...(access.kind === 'public' ? { security: [] } : {}),
+    'x-access': 'permission' in access ? access.permission : access.kind,
+    ...(access.kind === 'public' || access.kind === 'signed' ? { security: [] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...bodyOf(route, schemaOf),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
@@ -106,6 +106,13 @@ function bodyOf({ body }: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' | 
   if (body.kind === 'json') {
     const content = { 'application/json': { schema: schemaOf(body.schema, 'input') } }
     return { requestBody: { required: body.optional !== true, content } }
+  }
+  if (body.kind === 'bytes') {
+    const schema = {
+      type: 'string',
+      description: 'Whatever the sender sends; JSON and forms are understood.',
+    }
+    return { requestBody: { required: false, content: { '*/*': { schema } } } }
   }
   const text = { schema: { type: 'string', description: 'A document of kind DAG.' } }
   const content = { 'application/yaml': text, 'application/json': { schema: { type: 'object' } } }

@@ -1,9 +1,12 @@
 import type { Authenticator } from '../ports/authenticator.ts'
 import type { Clock, Identity } from '../ports/clock.ts'
 import type { Control } from '../ports/control.ts'
+import type { EventRuns } from '../ports/event-runs.ts'
 import type { LogArchive } from '../ports/logs.ts'
 import type { EngineProbe } from '../ports/notices.ts'
+import type { ValueSource } from '../ports/secrets.ts'
 import type { Store } from '../ports/store.ts'
+import type { Rates } from './hooks/rates.ts'
 import type { Live } from './live.ts'
 import type { Turns } from './turns.ts'
 
@@ -17,6 +20,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly identity: Identity
   readonly version: string
+  /** Where events of incoming webhooks become runs, and the Secrets of their senders; absent: none are taken. */
+  readonly hooks?: { readonly runs: EventRuns; readonly values: Pick<ValueSource, 'secret'> }
   /** Text for Prometheus, where somebody counts. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> }
   /** Told of every bug, with the correlation id that the client was given. */
@@ -36,4 +41,6 @@ export interface ServerParts extends Omit<ServerOptions, 'limits'> {
   /** Whole logs of runs are replayed a few at a time. */
   readonly replays: Turns
   readonly followers: { count: number }
+  /** By source: events of webhooks, and those whose sender did not prove itself. */
+  readonly rates: { readonly events: Rates; readonly wrongProofs: Rates }
 }

@@ -18,6 +18,8 @@ export const API_CODES = {
   WRONG_HOST: [421, 'the request is for another host than this one'],
   INVALID_DOCUMENT: [422, 'a document has errors; they are listed with their places'],
   PRECONDITION_REQUIRED: [428, 'a change of what is there has to say what it was made from'],
+  EVENT_REFUSED: [422, 'the filter or a mapping of a trigger cannot be worked out for this event'],
+  TOO_MANY_REQUESTS: [429, 'one address sends more than it may'],
   TOO_MANY_STREAMS: [429, 'as many streams are open as there may be'],
   HEADERS_TOO_LARGE: [431, 'the headers are larger than is taken'],
   INTERNAL: [500, 'the server has a bug; its own log knows more, under the correlation id'],

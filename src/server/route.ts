@@ -35,6 +35,8 @@ export interface Route<Params = unknown, Query = unknown, Body = unknown, Found 
 export type BodyForm<Body> =
   | { readonly kind: 'json'; readonly schema: z.ZodType<Body>; readonly optional?: true }
   | { readonly kind: 'document' }
+  /** What came, of whatever form, before anybody reads it. */
+  | { readonly kind: 'bytes' }
 
 export interface ResponseForm {
   readonly description: string
@@ -51,6 +53,8 @@ export interface Call<Params, Query, Body, Found> extends Authorized<Found> {
   readonly body: Body
   /** One header; several of a name count as none. */
   readonly header: (name: string) => string | null
+  /** All headers of one value, by their names in small letters, and the address that the request came from. */
+  readonly request: { readonly headers: Readonly<Record<string, string>>; readonly source: string }
   readonly parts: ServerParts
 }
 

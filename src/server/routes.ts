@@ -2,6 +2,7 @@ import { openApiOf } from './openapi.ts'
 import { type AnyRoute, route } from './route.ts'
 import { DAG_ROUTES } from './routes/dags.ts'
 import { DELIVERY_ROUTES } from './routes/deliveries.ts'
+import { HOOK_ROUTES } from './routes/hooks.ts'
 import { LIVE_ROUTES } from './routes/live.ts'
 import { LOG_ROUTES } from './routes/logs.ts'
 import { RUN_ACTIONS } from './routes/run-actions.ts'
@@ -33,6 +34,7 @@ export const ROUTES: readonly AnyRoute[] = [
   ...RUN_ACTIONS,
   ...LOG_ROUTES,
   ...DELIVERY_ROUTES,
+  ...HOOK_ROUTES,
   ...SCHEDULE_ROUTES,
   ...LIVE_ROUTES,
   ...SYSTEM_ROUTES,

@@ -16,9 +16,10 @@ import { invalid } from './invalid.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Live } from './live.ts'
 import type { Limits, ServerOptions, ServerParts } from './parts.ts'
-import { RequestProblem, answerOf, noAddress, problemOf } from './problem.ts'
+import { RequestProblem, answerOf, noAddress, problemOf, tooMany } from './problem.ts'
 import type { AnyRoute, Answer } from './route.ts'
 import { shapeOf } from './shape-of.ts'
+import { Rates } from './hooks/rates.ts'
 import { checkRoutes } from './start-check.ts'
 import { Turns } from './turns.ts'
 
@@ -90,7 +91,9 @@ function partsOf(options: ServerOptions): ServerParts {
     limits,
     trouble: error => options.trouble('stream', error),
   })
-  return { ...options, limits, live, replays: new Turns(limits.replaysMax), followers: { count: 0 } }
+  const { hookEventsPerSecondMax: events, wrongProofsPerMinuteMax: wrong } = limits
+  const rates = { events: new Rates(events, 10 * events), wrongProofs: new Rates(wrong / 60, wrong) }
+  return { ...options, limits, live, replays: new Turns(limits.replaysMax), followers: { count: 0 }, rates }
 }
 
 function fastifyOf(limits: Limits, parts: ServerParts): FastifyInstance {
@@ -180,6 +183,8 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
     // Before a byte of the body is read.
     onRequest: async request => {
+      if (route.access.kind === 'signed' && !parts.rates.events.take(request.ip, parts.clock.now()))
+        throw tooMany()
       known.set(request, await knownOf(route, request, parts))
       checkAccept(request.headers.accept, forms)
       if (hasBody(request))
@@ -195,6 +200,7 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
         query,
         body,
         header: (name: string) => headerOf(request, name),
+        request: { headers: headersOf(request), source: request.ip },
         parts,
       }
       const answer = await route.handle(call)
@@ -207,7 +213,7 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
 /** Who asks, for what, and whether they may: from the request line and the headers alone. */
 async function knownOf(route: AnyRoute, request: FastifyRequest, parts: ServerParts): Promise<Known> {
   const principal =
-    route.access.kind === 'public'
+    route.access.kind === 'public' || route.access.kind === 'signed'
       ? NOBODY
       : await parts.authenticator.identify(credentialsOf(request.headers))
   if (principal === null) {
@@ -258,6 +264,7 @@ function parsed(
 function bodyOf({ body: form }: AnyRoute, given: unknown): unknown {
   if (form === undefined) return undefined
   const bytes = given instanceof Uint8Array ? given : new Uint8Array()
+  if (form.kind === 'bytes') return bytes
   if (form.kind === 'document') return textOf(bytes)
   const value = bytes.length === 0 && form.optional === true ? {} : jsonOf(bytes)
   return parsed('body', form.schema, value, shapeOf(form.schema))
@@ -265,6 +272,11 @@ function bodyOf({ body: form }: AnyRoute, given: unknown): unknown {
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function headersOf({ headers }: FastifyRequest): Readonly<Record<string, string>> {
+  const single = Object.entries(headers).filter(([, value]) => typeof value === 'string')
+  return Object.fromEntries(single) as Record<string, string>
 }
 
 function headerOf(request: FastifyRequest, name: string): string | null {

@@ -1,6 +1,6 @@
 import type { AnyRoute } from './route.ts'
 
-const KINDS: ReadonlySet<unknown> = new Set(['public', 'known', 'visible', 'object'])
+const KINDS: ReadonlySet<unknown> = new Set(['public', 'signed', 'known', 'visible', 'object'])
 const PERMISSIONS: ReadonlySet<unknown> = new Set(['view', 'edit', 'admin'])
 
 /**
@@ -24,8 +24,10 @@ export function checkRoutes(routes: readonly AnyRoute[]): void {
         say('looks for its object in a body it has not')
     }
     const changes = route.method !== 'GET' && route.changesNothing !== true
-    if (changes && (!isDeclared(access) || access.kind !== 'object'))
+    if (changes && (!isDeclared(access) || !(access.kind === 'object' || access.kind === 'signed')))
       say('changes something without saying whose it is')
+    if (route.body?.kind === 'bytes' && (!isDeclared(access) || access.kind !== 'signed'))
+      say('takes bytes that nobody has to sign')
     for (const key of [name, route.id]) {
       if (seen.has(key)) say('is there twice')
       seen.add(key)

@@ -90,7 +90,7 @@ export class SqlDeliveries implements Deliveries {
   }
 
   record(result: DeliveryResult): Promise<void> {
-    const { run, number, then, attempt } = result
+    const { run, number, follows, attempt } = result
     return this.#commits.write(async ({ trx }) => {
       const line = await this.#held(trx, run)
       const row = await trx

@@ -9,6 +9,7 @@ import { runName } from '../../src/cli/run-name.ts'
 import { environment } from '../../src/cli/settings.ts'
 import { type Client, openClient } from '../../src/client/client.ts'
 import { dagHash } from '../../src/engine/dag-hash.ts'
+import { EngineEventRuns } from '../../src/engine/event-runs.ts'
 import { EngineControl } from '../../src/engine/control.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { ScheduledDags } from '../../src/engine/scheduled-dags.ts'
@@ -91,6 +92,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       notesOf: () => ['a note'],
     }),
     authenticator: people(revoked),
+    hooks: { runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }), values },
     probe: engineProbe,
     clock: systemClock,
     identity: systemIdentity,

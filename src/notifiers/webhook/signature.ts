@@ -1,7 +1,5 @@
 import { createHmac } from 'node:crypto'
-
-/** Of keys as Standard Webhooks writes them: base64 after this. Any other text is the key as it stands. */
-const PREFIX = 'whsec_'
+import { keyBytes } from '../../core/webhook/key.ts'
 
 /** Headers by which a receiver knows a message again, and that it comes from somebody who has the key. */
 export function signedHeaders(
@@ -18,10 +16,4 @@ export function signedHeaders(
 
 export function signatureOf(text: string, key: string): string {
   return createHmac('sha256', keyBytes(key)).update(text).digest('base64')
-}
-
-/** @returns At least one byte: an empty key would sign nothing. */
-export function keyBytes(key: string): Uint8Array {
-  if (!key.startsWith(PREFIX)) return Buffer.from(key)
-  return Buffer.from(key.slice(PREFIX.length), 'base64')
 }

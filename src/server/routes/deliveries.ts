@@ -8,7 +8,7 @@ import { RequestProblem } from '../problem.ts'
 import { type AnyRoute, ok, route } from '../route.ts'
 import { DELIVERY_STATES, deliveryAnswer, deliveryPage } from '../schemas/delivery.ts'
 import * as values from '../schemas/values.ts'
-import { given } from './dags.ts'
+import { given } from '../given.ts'
 
 const deliveryParams = values.runParams.extend({
   number: z
