@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { policyOf } from '../../src/notifiers/webhook/policy.ts'
+import { authority } from '../contracts/postgres/certificates.ts'
 import { all, openHouse } from './house.ts'
 import { type Behaviour, type Receiver, openReceiver } from './receiver.ts'
 
@@ -295,6 +299,73 @@ test('sending again puts a message in line that was given up or taken', async t 
     there.received.map(({ id }) => id),
     ['msg_r_1', 'msg_r_1'],
   )
+})
+
+test('a redirect to the metadata service, and a DAG that names it, lead nowhere', async t => {
+  const there = await receiver(t, (_one, response) => {
+    response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end()
+    return undefined
+  })
+  const house = await openHouse(t)
+  await house.withDag('redirects', { url: there.url })
+  await house.withDag('asks', { url: 'http://169.254.169.254/latest/meta-data/' })
+  house.open({ policy: policyOf(['0.0.0.0/0', '::/0'], true, null) })
+  await house.begin('r', 'redirects')
+  await house.begin('s', 'asks')
+  const [redirected] = await house.until('r', ([first]) => first?.attempts === 1)
+  const [asked] = await house.until('s', ([first]) => first?.attempts === 1)
+  assert.equal(redirected?.log[0]?.code, 'REDIRECTED')
+  assert.equal(asked?.log[0]?.code, 'ADDRESS_REFUSED')
+})
+
+test('a receiver that dies in the middle of its answer has not taken the message', async t => {
+  const there = await receiver(t, (_one, response) => {
+    response.socket?.write('HTTP/1.1 2')
+    response.socket?.destroy()
+    return undefined
+  })
+  const house = await openHouse(t)
+  await house.withDag('etl', { url: there.url })
+  house.open()
+  await house.begin('r', 'etl')
+  const [one] = await house.until('r', ([first]) => first?.attempts === 1)
+  assert.equal(one?.log[0]?.code, 'CONNECTION_FAILED')
+  assert.equal(one.state, 'waiting')
+})
+
+test('a certificate that nobody vouches for is refused, unless verifySSL is false, which is written down', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'kontroler-tls-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const { certificate, key } = authority(folder, 'receiver')
+  const tls = { cert: await readFile(certificate), key: await readFile(key) }
+  const there = await openReceiver(() => 200, { tls })
+  t.after(() => there.close())
+  const house = await openHouse(t)
+  await house.withDag('checks', { url: there.url })
+  await house.withDag('trusts', { url: there.url, verifySSL: false })
+  house.open()
+  await house.begin('r', 'checks')
+  await house.begin('s', 'trusts')
+  const [refused] = await house.until('r', ([first]) => first?.attempts === 1)
+  const [taken] = await house.until('s', all('delivered', 1))
+  assert.deepEqual([refused?.log[0]?.code, refused?.log[0]?.verified], ['TLS_FAILED', true])
+  assert.equal(taken?.log.at(-1)?.verified, false)
+})
+
+test('a name without an address is said, and looked up again with the next attempt', async t => {
+  const there = await receiver(t)
+  const house = await openHouse(t)
+  await house.withDag('etl', { url: `http://comes-later.test:${there.port}/` })
+  let known = false
+  house.open({
+    resolve: () => (known ? Promise.resolve(['127.0.0.1']) : Promise.reject(new Error('ENOTFOUND'))),
+  })
+  await house.begin('r', 'etl')
+  const [one] = await house.until('r', ([first]) => first?.attempts === 1)
+  assert.equal(one?.log[0]?.code, 'NAME_NOT_FOUND')
+  known = true
+  await sooner(house, 1)
+  await house.until('r', all('delivered', 1))
 })
 
 /** Without waiting for its time. */

@@ -2,6 +2,7 @@ import { statSync, watch } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Dag } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
+import { hookPaths } from '../../core/webhook/incoming.ts'
 import { isTerminal } from '../../core/run/state.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -174,6 +175,8 @@ async function reload(
   const names = dags.map(({ dag }) => dag.name).join(', ')
   const count = `${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}`
   say(`${first ? 'read' : 'read again'}: ${count}${names === '' ? '' : ` (${names})`}`)
+  for (const { dag } of dags)
+    for (const path of hookPaths(dag)) say(`hook: POST /hooks/${dag.namespace}/${dag.name}/${path}`)
   for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
 }
