@@ -42,6 +42,7 @@ export async function serveDev(options: DevServerOptions): Promise<Server> {
   const hooks = {
     runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
     values: engine.parts.values,
+    serves: (namespace: string, dag: string) => dags.has(namespace, dag),
   }
   const parts = {
     hooks,

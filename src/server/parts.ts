@@ -20,8 +20,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly identity: Identity
   readonly version: string
-  /** Where events of incoming webhooks become runs, and the Secrets of their senders; absent: none are taken. */
-  readonly hooks?: { readonly runs: EventRuns; readonly values: Pick<ValueSource, 'secret'> }
+  /** What incoming webhooks need; absent: none are answered. */
+  readonly hooks?: HookParts
   /** Text for Prometheus, where somebody counts. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> }
   /** Told of every bug, with the correlation id that the client was given. */
@@ -30,6 +30,15 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>
   /** Checks each answer against what its route declares. For tests. */
   readonly checkAnswers?: boolean
+}
+
+export interface HookParts {
+  /** Where events become runs. */
+  readonly runs: EventRuns
+  /** Secrets of senders. */
+  readonly values: Pick<ValueSource, 'secret'>
+  /** Whether this server answers for a DAG: a store may hold others, which nobody looks after here. */
+  readonly serves: (namespace: string, dag: string) => boolean
 }
 
 export type Limits = { readonly [Name in keyof typeof import('./limits.ts').SERVER_LIMITS]: number }

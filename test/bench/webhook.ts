@@ -191,6 +191,7 @@ function optionsOf(engine: Engine): ServerOptions {
     hooks: {
       runs: new EngineEventRuns(engine, { workdir: null, nameOf: dag => `${dag}-1` }),
       values: { secret: async () => KEY },
+      serves: () => true,
     },
     probe,
     clock,

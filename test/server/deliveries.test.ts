@@ -16,7 +16,12 @@ before(async () => {
   while ((await house.as('viewer').call('getRun', { params: { run } })).phase === 'running')
     await new Promise(resolve => setTimeout(resolve, 20))
   const { store } = house
-  const outbox = new Outbox({ store, clock: systemClock, filled: () => undefined, trouble: assert.fail })
+  const outbox = new Outbox({
+    store,
+    clock: systemClock,
+    filled: () => undefined,
+    trouble: error => assert.fail(String(error)),
+  })
   await outbox.catchUp()
   await outbox.close()
   const now = Date.now()

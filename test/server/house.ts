@@ -92,7 +92,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       notesOf: () => ['a note'],
     }),
     authenticator: people(revoked),
-    hooks: { runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }), values },
+    hooks: {
+      runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
+      values,
+      serves: () => true,
+    },
     probe: engineProbe,
     clock: systemClock,
     identity: systemIdentity,

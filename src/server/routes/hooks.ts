@@ -78,9 +78,10 @@ async function received(call: HookCall) {
 
 /** What is not there, is removed, or has no such trigger looks the same. */
 async function hookOf(
-  { store }: ServerParts,
+  { store, hooks }: ServerParts,
   { namespace, dag, trigger }: z.output<typeof hookParams>,
 ): Promise<{ readonly dag: StoredDag; readonly hook: IncomingWebhook }> {
+  if (hooks?.serves(namespace, dag) !== true) throw noAddress()
   const [stored] = (await store.dagPage({ namespace, dag, limit: 1 })).items
   const hook = stored === undefined ? null : incomingOf(stored.dag, trigger)
   if (stored === undefined || hook === null) throw noAddress()
