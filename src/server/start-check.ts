@@ -28,6 +28,8 @@ export function checkRoutes(routes: readonly AnyRoute[]): void {
       say('changes something without saying whose it is')
     if (route.body?.kind === 'bytes' && (!isDeclared(access) || access.kind !== 'signed'))
       say('takes bytes that nobody has to sign')
+    if (isDeclared(access) && access.kind === 'signed' && route.body?.kind !== 'bytes')
+      say('asks for a signature, but whoever sends it signs nothing')
     for (const key of [name, route.id]) {
       if (seen.has(key)) say('is there twice')
       seen.add(key)
