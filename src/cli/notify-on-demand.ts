@@ -31,7 +31,11 @@ export class NotifierOnDemand {
 
   /** What its receivers have not taken within bounds stays, and is said. */
   async flush(): Promise<void> {
-    const notifier = await this.#opened
+    const notifier = await this.#opened?.catch((error: unknown) => {
+      // The run is over and stays as it ended; its messages are in the feed, and made by the next process.
+      this.#say(`warning: webhooks are not called: ${error instanceof Error ? error.message : String(error)}`)
+      return null
+    })
     const left = (await notifier?.flush([...this.#runs])) ?? 0
     if (left === 0) return
     const what = left === 1 ? 'a message of a webhook was' : `${left} messages of webhooks were`
