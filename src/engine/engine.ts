@@ -208,10 +208,11 @@ export class Engine {
         }
       }
       // Slots go to the runs that were looked at, and to those that waited for what these have freed.
-      const started = await fillSlots(this.#runs, this.parts, error => {
+      const uncounted = (error: unknown): void => {
         this.#teller.trouble(error, null)
         for (const [run, driven] of this.#runs) if (waits(driven)) this.later(run)
-      })
+      }
+      const started = await fillSlots(this.#runs, this.parts, uncounted, run => this.wake(run))
       if (this.#closed) return
       for (const driven of new Set([...idle, ...started])) {
         if (driven.batch.length > 0) this.#track(this.#append(driven))

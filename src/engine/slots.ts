@@ -17,21 +17,29 @@ export const waits = ({ state }: Driven): boolean => readyPools(state).length > 
  *
  * @param runs      All runs of the engine.
  * @param uncounted Called with an error when the pools cannot be counted now: then nothing takes a slot of one.
+ * @param wake      Called with a run that the executor had to prepare something for first.
  * @returns         The runs of which something starts.
  */
 export async function fillSlots(
   runs: ReadonlyMap<string, Driven>,
   parts: EngineParts,
   uncounted: (error: unknown) => void,
+  wake: (run: string) => void,
 ): Promise<readonly Driven[]> {
-  const ready = [...runs.values()].filter(isReady)
+  const waiting = [...runs.values()].filter(isReady)
+  if (waiting.length === 0) return []
+  const { era } = parts.executor
+  const ready = waiting.filter(({ state: { created } }) => {
+    const prepared = era === undefined ? null : (parts.executor.prepare?.(era, created.namespace) ?? null)
+    void prepared?.then(() => wake(created.run))
+    return prepared === null
+  })
   if (ready.length === 0) return []
   const pools = await poolRoom(ready, parts).catch((error: unknown) => {
     uncounted(error)
     return new Map<string, number>()
   })
   const used = [...runs.values()].reduce((sum, { state }) => sum + state.work.slots, 0)
-  const { era } = parts.executor
   const room = { slots: parts.settings.maxParallel - used, pools, ...(era === undefined ? {} : { era }) }
   // What changed while the pools were counted has its own turn.
   const states = new Map(ready.filter(isReady).map(driven => [driven.state, driven]))

@@ -20,6 +20,12 @@ export interface Executor {
    */
   readonly era?: string
   /**
+   * Sees to what has to stand in a namespace before an intent of this era is recorded there: what only comes after it
+   * would be missing for ever where an engine dies between the two. Absent, and null: nothing is missing. The promise
+   * resolves in any case; what could not be done is found out by the starts.
+   */
+  prepare?(era: string, namespace: string): Promise<void> | null
+  /**
    * Secrets, ConfigMaps and fields of the pod are read by what runs the attempt, never by the engine: such variables
    * come as `references`. Default: the engine reads them, and they come in `env`.
    */

@@ -176,20 +176,39 @@ export const chatty = (mib: number, mibOfSecond: number): string =>
   `if (i % ${LINES_OF_MIB * Math.max(1, Math.floor(mibOfSecond / 4))} == 0) { fflush(); ` +
   `system("sleep ${mibOfSecond >= 4 ? 0.25 : 1 / mibOfSecond}") } } }'`
 
-/** The first thing that is wrong with a log of {@link chatty}; null when it is all there, once and in order. */
-export async function firstWrong(archive: LogArchive, log: LogRef, mib: number): Promise<string | null> {
+export interface Told {
+  /** The first thing that is wrong; null when every line is there once and in order, or said to be missing. */
+  readonly wrong: string | null
+  /** How often the log says that lines are missing. */
+  readonly holes: number
+}
+
+/** What a log of {@link chatty} holds. */
+export async function toldBy(archive: LogArchive, log: LogRef, mib: number): Promise<Told> {
   let line = 0
+  let holes = 0
+  let isHole = false
   let rest: Buffer = Buffer.alloc(0)
+  const wrong = (what: string): Told => ({ wrong: what, holes })
   for await (const part of partsOf(archive, log)) {
     const bytes = Buffer.concat([rest, part])
     let at = 0
-    for (; at + LINE_BYTES <= bytes.length; at += LINE_BYTES, line += 1) {
-      const found = bytes.toString('latin1', at, at + LINE_BYTES)
-      if (found !== `${String(line).padStart(12, '0')} ${PAD}\n`)
-        return `line ${line} is ${found.slice(0, 200)}`
+    for (let end = bytes.indexOf(10); end !== -1; at = end + 1, end = bytes.indexOf(10, at)) {
+      const found = bytes.toString('latin1', at, end)
+      if (found.startsWith('[kontroler: lines between ')) {
+        isHole = true
+        holes += 1
+        continue
+      }
+      const number = Number(found.slice(0, 12))
+      if (found !== `${String(number).padStart(12, '0')} ${PAD}`)
+        return wrong(`line ${line} is ${found.slice(0, 200)}`)
+      if (isHole ? number < line : number !== line) return wrong(`line ${line} has the number ${number}`)
+      isHole = false
+      line = number + 1
     }
     rest = bytes.subarray(at)
   }
-  if (rest.length > 0) return `there is more: ${rest.toString('latin1', 0, 200)}`
-  return line === mib * LINES_OF_MIB ? null : `it has ${line} lines`
+  if (rest.length > 0) return wrong(`there is more: ${rest.toString('latin1', 0, 200)}`)
+  return line === mib * LINES_OF_MIB ? { wrong: null, holes } : wrong(`it ends after line ${line}`)
 }

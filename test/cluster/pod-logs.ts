@@ -14,9 +14,9 @@ import {
   chatty,
   durable,
   type EnginePlan,
-  firstWrong,
   logPlace,
   type LogPlace,
+  toldBy,
   wholeLog,
 } from './pod-logs-house.ts'
 import { clientOf, fullCluster } from './shared.ts'
@@ -24,6 +24,7 @@ import { clientOf, fullCluster } from './shared.ts'
 /** Size of the big log; 1024 is the one that is promised. */
 const BIG_MIB = Number(process.env['KONTROLER_LOG_MB'] ?? '64')
 const MIB = 1024 * 1024
+const WHOLE = { wrong: null, holes: 0 }
 
 /** What is promised of the logs of pods, on a real kubelet, wherever they are kept. */
 export function podLogsSuite(name: string, s3Of: () => Promise<EnginePlan['s3']>): void {
@@ -53,6 +54,30 @@ export function podLogsSuite(name: string, s3Of: () => Promise<EnginePlan['s3']>
       const spec = place.task({ sh })
       await engine.watched.run(spec)
       return (await wholeLog(engine, spec)).toString('latin1')
+    }
+
+    /** Runs a task that says much, and gives how often its log says that lines are missing. */
+    const holesOfBigLog = async (place: LogPlace): Promise<number> => {
+      const engine = await place.open()
+      const spec = place.task({ sh: chatty(BIG_MIB, Math.max(2, BIG_MIB / 64)) })
+      const since = performance.now()
+      const memory = measured()
+      await engine.watched.run(spec)
+      const ended = performance.now()
+      await durable(engine, refOf(spec))
+      const { wrong, holes } = await toldBy(engine.logs.archive, refOf(spec), BIG_MIB)
+      const seconds = (at: number): string => ((at - since) / 1000).toFixed(1)
+      process.stderr.write(
+        `${BIG_MIB} MiB in ${name}: the task took ${seconds(ended)} s, its log was durable after ` +
+          `${seconds(performance.now())} s with ${holes} holes; memory grew by ${memory()} MiB at most\n`,
+      )
+      assert.equal(wrong, null)
+      assert.deepEqual(
+        engine.troubles.map(({ code }) => code),
+        Array<string>(holes).fill('LOG_GAP'),
+      )
+      await engine.close()
+      return holes
     }
 
     story('a short task', async place => {
@@ -121,24 +146,15 @@ export function podLogsSuite(name: string, s3Of: () => Promise<EnginePlan['s3']>
       await engine.watched.run(spec)
       const prepare = refOf(spec, 'prepare')
       await durable(engine, prepare)
-      assert.equal(await firstWrong(engine.logs.archive, prepare, 24), null)
+      assert.deepEqual(await toldBy(engine.logs.archive, prepare, 24), WHOLE)
     })
 
+    // What is said between two steps of a rotation its kubelet shows to no follower, which a busy machine brings about.
+    // It may not go unsaid, and where the node kept up nothing may be missing.
     story(`a log of ${BIG_MIB} MiB, which its node rotates on the way`, async place => {
-      const engine = await place.open()
-      const spec = place.task({ sh: chatty(BIG_MIB, Math.max(2, BIG_MIB / 64)) })
-      const since = performance.now()
-      const memory = measured()
-      await engine.watched.run(spec)
-      const ended = performance.now()
-      await durable(engine, refOf(spec))
-      const seconds = (at: number): string => ((at - since) / 1000).toFixed(1)
-      process.stderr.write(
-        `${BIG_MIB} MiB in ${name}: the task took ${seconds(ended)} s, its log was durable after ` +
-          `${seconds(performance.now())} s; memory grew by ${memory()} MiB at most\n`,
-      )
-      assert.equal(await firstWrong(engine.logs.archive, refOf(spec), BIG_MIB), null)
-      assert.deepEqual(engine.troubles, [])
+      let holes = 1
+      for (let tries = 0; holes > 0 && tries < 3; tries += 1) holes = await holesOfBigLog(place)
+      assert.equal(holes, 0)
     })
 
     story('an engine is killed in the middle, and the next one goes on', async place => {
@@ -155,7 +171,7 @@ export function podLogsSuite(name: string, s3Of: () => Promise<EnginePlan['s3']>
       await next.executor.adopt(ref)
       await next.watched.ended(spec)
       await durable(next, refOf(spec))
-      assert.equal(await firstWrong(next.logs.archive, refOf(spec), 8), null)
+      assert.deepEqual(await toldBy(next.logs.archive, refOf(spec), 8), WHOLE)
     })
 
     story('a log that somebody watches is live', async place => {

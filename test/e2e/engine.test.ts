@@ -34,6 +34,23 @@ test('a run goes to its end, each attempt started once, and nothing stays behind
   assert.deepEqual(await here.store.engines(), [])
 })
 
+test('nothing is meant to start before the executor is prepared for it; other namespaces do not wait', async t => {
+  const here = await world(t)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let isPrepared = false
+  here.machine.preparing = namespace => (namespace === 'slow' && !isPrepared ? promise : null)
+  const a = await here.engine('a')
+  const slow = await here.submit(a, aDag({ name: 'one', namespace: 'slow', tasks: [aTask({ name: 'a' })] }))
+  const other = await here.submit(a, CHAIN)
+  await here.pass(1_000)
+  assert.equal(await here.phase(other), 'succeeded')
+  assert.deepEqual(await here.store.attempts(slow), [])
+  isPrepared = true
+  resolve()
+  await here.pass(1_000)
+  assert.equal(await here.phase(slow), 'succeeded')
+})
+
 test('many runs leave nothing in memory', async t => {
   const here = await world(t)
   const a = await here.engine('a')

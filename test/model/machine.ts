@@ -24,6 +24,8 @@ export class Machine {
   /** What a run leaves behind is gone only after this. */
   tidying: Promise<void> = Promise.resolve()
   script: Script = () => succeeded()
+  /** What has to be seen to before attempts may be meant for a namespace. */
+  preparing: ((namespace: string) => Promise<void> | null) | null = null
   /** Thrown by the next calls of `adopt`, one each. */
   readonly adoptFailures: Error[] = []
   readonly #tasks = new Map<string, Task>()
@@ -69,6 +71,9 @@ export class Machine {
     }
     return {
       name: 'machine',
+      ...(this.preparing === null
+        ? {}
+        : { era: 'era', prepare: (_, namespace) => this.preparing?.(namespace) ?? null }),
       ignores: () => [],
       start: (spec: AttemptSpec) => {
         const key = keyOf(spec)

@@ -122,6 +122,10 @@ class RunningExecutor implements PodExecutor {
     return this.#fences.current
   }
 
+  prepare(era: string, namespace: string): Promise<void> | null {
+    return this.#fences.prepare(era, namespace)
+  }
+
   async open(): Promise<void> {
     await this.#fences.open()
     const { client, clock, installation, namespaces, closing } = this.#options

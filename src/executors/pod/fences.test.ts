@@ -123,3 +123,20 @@ test('tries that come to nothing do not fill a fence', async () => {
   one.fences.taken(fence)
   assert.notEqual(one.fences.current, fence)
 })
+
+test('a fence is made before its first attempt is meant for it; when it cannot be, the start finds out why', async () => {
+  await using one = await house()
+  const fence = one.fences.current
+  const making = one.fences.prepare(fence, 'a')
+  assert.equal(one.fences.prepare(fence, 'a'), making)
+  await making
+  assert.deepEqual(one.api.names('configmaps'), [fenceName('here', fence)])
+  assert.equal(one.fences.prepare(fence, 'a'), null)
+  one.api.meddler = (_, response) => {
+    refuse(response, 403, 'Forbidden')
+    return true
+  }
+  await one.fences.prepare(fence, 'b')
+  assert.equal(one.fences.prepare(fence, 'b'), null)
+  await assert.rejects(one.fences.stand(fence, 'b'), /Forbidden/u)
+})

@@ -45,6 +45,8 @@ export interface FencesOptions {
 interface Fence {
   /** Namespaces in which its ConfigMap is or may be; null where nobody knows what became of the create. */
   readonly namespaces: Map<string, Promise<void> | null>
+  /** Where it is made before its first attempt; null once it stands, or a start is to find out why it does not. */
+  readonly prepared: Map<string, Promise<void> | null>
   /** Pods that were made to mount it. */
   attempts: number
   /** From when on it takes nothing new; null: not before it is full or old. */
@@ -155,6 +157,21 @@ export class Fences {
       else known.namespaces.set(namespace, null)
       throw error
     }
+  }
+
+  /**
+   * Makes it before an attempt is meant for it: one that was never made cannot be told from one that was closed, so the
+   * attempts of an engine that dies between the two could not be started any more. Null when there is nothing to do.
+   */
+  prepare(fence: string, namespace: string): Promise<void> | null {
+    const prepared = this.#open.get(fence)?.prepared
+    if (prepared === undefined) return null
+    const under = prepared.get(namespace)
+    if (under !== undefined) return under
+    const done = (): void => void prepared.set(namespace, null)
+    const work = this.stand(fence, namespace).then(done, done)
+    prepared.set(namespace, work)
+    return work
   }
 
   /** A pod was made that mounts it. */
@@ -304,7 +321,14 @@ export class Fences {
 
   #fence(): Fence {
     const now = this.#now()
-    return { namespaces: new Map(), attempts: 0, retiresAt: null, since: now, lastUsedAt: now }
+    return {
+      namespaces: new Map(),
+      prepared: new Map(),
+      attempts: 0,
+      retiresAt: null,
+      since: now,
+      lastUsedAt: now,
+    }
   }
 
   #now(): number {

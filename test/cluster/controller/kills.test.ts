@@ -120,6 +120,11 @@ async function killed(house: ControllerHouse, openStore: () => Promise<Store>): 
     const attempts = await store.attempts(runId)
     const ran = attempts.filter(({ task }) => task.startsWith('work['))
     const names = ran.map(({ task, attempt }) => `${task} ${attempt}`)
+    const troubled = ran.filter(({ outcome }) => outcome !== 'exitCode' && outcome !== 'succeeded')
+    assert.deepEqual(
+      troubled.map(({ task, attempt, reason, message }) => `${task} ${attempt} ${reason} ${message}`),
+      [],
+    )
     const wanted = Array.from({ length: TASKS }, (_, item) =>
       (failsFirst(item) ? [1, 2] : [1]).map(attempt => `work[${item}] ${attempt}`),
     ).flat()
