@@ -8,6 +8,7 @@ import { PROBLEM_CODES } from '../src/core/problem-codes.ts'
 import { REASONS } from '../src/core/run/reasons.ts'
 import { SKIP_REASONS } from '../src/core/schedule/skip.ts'
 import { DELIVERY_CODES } from '../src/ports/deliveries.ts'
+import { ACCOUNT_LIMITS } from '../src/ports/accounts.ts'
 import { STORE_CODES } from '../src/ports/store.ts'
 import { SERVER_LIMITS } from '../src/server/limits.ts'
 import { API_CODES } from '../src/server/problem-codes.ts'
@@ -92,10 +93,11 @@ test('every code of a command is one that a command can end with', () => {
 const TABLES_OF_LIMITS = [
   ['src/core/limits.ts', LIMITS],
   ['src/server/limits.ts', SERVER_LIMITS],
+  ['src/ports/accounts.ts', ACCOUNT_LIMITS],
 ] as const
 
 test('the page of limits is that of the tables', () => {
-  const [engine, server] = TABLES_OF_LIMITS.map(([file, limits]) => {
+  const [engine, server, accounts] = TABLES_OF_LIMITS.map(([file, limits]) => {
     const source = readFileSync(file, 'utf8')
     const rows = Object.entries(limits).map(([name, value]) => {
       const comment = new RegExp(`/\\*\\* ([^*]+) \\*/\\s+${name}:`).exec(source)?.[1] ?? ''
@@ -105,7 +107,7 @@ test('the page of limits is that of the tables', () => {
   })
   holds(
     'docs/reference/limits.md',
-    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${engine}\n\n## Of the API\n\n${server}\n`,
+    `# Limits\n\nBounds of the engine; units stand last in the names.\n\n${engine}\n\n## Of the API\n\n${server}\n\n## Of accounts\n\n${accounts}\n`,
   )
 })
 

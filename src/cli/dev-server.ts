@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Engine } from '../engine/engine.ts'
 import { EngineEventRuns } from '../engine/event-runs.ts'
@@ -6,8 +7,10 @@ import type { ScheduledDags } from '../engine/scheduled-dags.ts'
 import { systemClock, systemIdentity } from '../host/clock.ts'
 import { engineProbe } from '../host/this-engine.ts'
 import { VERSION } from '../host/version.ts'
+import type { ServerOptions } from '../server/parts.ts'
 import { ROUTES } from '../server/routes.ts'
 import { type Server, openServer } from '../server/server.ts'
+import { openDevAccounts } from './dev-accounts.ts'
 import { CommandError } from './exit.ts'
 import type { Local } from './local.ts'
 import { localAuthenticator, tokenOf } from './local-authenticator.ts'
@@ -25,11 +28,13 @@ export interface DevServerOptions {
   readonly user: string
   /** Null: the usual one, or the next that is free. */
   readonly port: number | null
+  /** Users who sign in, beside the token: `true`, or a file that says more. */
+  readonly accounts: string | true | null
   readonly notesOf: (dag: Dag) => readonly string[]
   readonly say: (text: string) => void
 }
 
-/** The API over a standing engine, for the user of this machine only. */
+/** The API over a standing engine, for the user of this machine, and for users with accounts where that is wanted. */
 export async function serveDev(options: DevServerOptions): Promise<Server> {
   const { local, engine, dags, folder, say } = options
   const authenticator = localAuthenticator(tokenOf(local.stateDir), options.user)
@@ -44,7 +49,10 @@ export async function serveDev(options: DevServerOptions): Promise<Server> {
     values: engine.parts.values,
     serves: (namespace: string, dag: string) => dags.has(namespace, dag),
   }
-  const parts = {
+  const file = options.accounts === true ? null : options.accounts
+  const accounts =
+    options.accounts === null ? null : openDevAccounts(local.store.accounts, file, authenticator)
+  const parts: ServerOptions = {
     hooks,
     store: local.store,
     logs: local.logs,
@@ -57,10 +65,34 @@ export async function serveDev(options: DevServerOptions): Promise<Server> {
     trouble: (id: string, error: unknown) =>
       say(`warning: a request failed (${id}): ${error instanceof Error ? error.message : String(error)}`),
   }
-  const server = await onFreePort(options.port, port => openServer(parts, ROUTES, port))
+  const open = async (port: number): Promise<Server> => {
+    if (accounts === null) return await openServer(parts, ROUTES, port)
+    // Their cookies and addresses are made of the port, before the server has it.
+    const known = port === 0 ? await freePort() : port
+    return await openServer({ ...parts, ...accounts.parts(`http://127.0.0.1:${known}`) }, ROUTES, known)
+  }
+  const server = await onFreePort(options.port, open)
   authenticator.port = server.port
   say(`API on ${server.url}; sign a browser in, once: ${server.url}${authenticator.newLink()}`)
-  return server
+  await accounts?.begin(say)
+  return {
+    ...server,
+    async close() {
+      accounts?.close()
+      await server.close()
+    },
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.on('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
 }
 
 /** @throws {CommandError} `PORT_IN_USE` */

@@ -4,6 +4,7 @@ import { isDriven as isDrivenBy } from '../engine/living.ts'
 import { createFilesystemLogs } from '../archives/filesystem/logs.ts'
 import { engineProbe } from '../host/this-engine.ts'
 import type { LogArchive } from '../ports/logs.ts'
+import type { StoreWithAccounts } from '../ports/accounts.ts'
 import { type Store, type StoredRun, StoreError } from '../ports/store.ts'
 import { CommandError } from './exit.ts'
 import type { Environment } from './settings.ts'
@@ -11,7 +12,7 @@ import type { Environment } from './settings.ts'
 /** The state directory, opened: what commands read, and what an engine of this process is built on. */
 export interface Local {
   readonly stateDir: string
-  readonly store: Store
+  readonly store: StoreWithAccounts
   readonly logs: LogArchive
   close(): Promise<void>
 }
@@ -44,7 +45,7 @@ export function isThere({ stateDir, database }: Place): boolean {
 }
 
 /** Loaded only here: the SQL library is 255 modules, and not every command that may open a store does. */
-async function openStore({ stateDir, database }: Place): Promise<Store> {
+async function openStore({ stateDir, database }: Place): Promise<StoreWithAccounts> {
   if (database === null) {
     const { openSqliteStore } = await import('../stores/sqlite/open.ts')
     return await openSqliteStore(join(stateDir, 'kontroler.db'))

@@ -218,6 +218,7 @@ function dev(program: Command): void {
     .argument('[dir]', 'directory with manifests', '.')
     .option('--port <n>', 'port of the API on 127.0.0.1 (default: 8080, or the next free one)')
     .option('--no-server', 'no API')
+    .option('--accounts [file]', 'users who sign in at the API, beside the token; the file says more of them')
     .action(acts(async () => (await import('./commands/dev.ts')).dev))
 }
 

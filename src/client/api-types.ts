@@ -50,6 +50,52 @@ export interface AttemptList {
   items: Attempt[]
 }
 
+export interface AuditEntry {
+  seq: number
+  /** RFC 3339, UTC. */
+  at: string
+  actor: string
+  actorName: string
+  /** Name of the operation, as in this document. */
+  action: string
+  namespace: string | null
+  object: string | null
+  outcome: 'done' | 'denied' | 'refused' | 'failed'
+  /** Of the problem, when it was not done. */
+  code: string | null
+  address: string | null
+  /** Names the content of the object before. */
+  before: string | null
+  after: string | null
+  /** Denied requests of this origin that were too many to be written down. */
+  unrecorded: number
+  /** Hash of the entry before. */
+  previous: string
+  hash: string
+}
+
+export interface AuditPage {
+  items: AuditEntry[]
+  /** Give it as `after` to read on; null at the end. */
+  next: string | null
+}
+
+export interface AuditVerdict {
+  intact: boolean
+  entries: number
+  /** The oldest entry that is kept. */
+  first: number | null
+  /** Note it elsewhere, and give it to a later verification. */
+  last: {
+    seq: number
+    hash: string
+  } | null
+  broken: {
+    seq: number
+    why: string
+  } | null
+}
+
 export interface Change {
   /** Number of the change; the id of the event. */
   seq: number
@@ -221,6 +267,29 @@ export interface HookPassed {
   message: string
 }
 
+export interface Me {
+  id: string
+  name: string
+  /** `other`: known by other means than an account. */
+  by: 'session' | 'token' | 'other'
+  roles: Record<string, 'viewer' | 'editor' | 'admin'>
+  /** When the session or token ends, used or not. */
+  endsAt: string | null
+}
+
+export interface NewToken {
+  id: string
+  name: string
+  roles: Record<string, 'viewer' | 'editor' | 'admin'>
+  /** RFC 3339, UTC. */
+  createdAt: string
+  expiresAt: string | null
+  usedAt: string | null
+  revokedAt: string | null
+  /** Shown this once. */
+  token: string
+}
+
 export interface NextFires {
   items: ({
     /** RFC 3339, UTC. */
@@ -376,6 +445,17 @@ export interface SecretRef {
   key: string
 }
 
+export interface SignInMethods {
+  /** There is no user yet: the first one is made with the setup code. */
+  setup: boolean
+  password: boolean
+  providers: {
+    name: string
+    title: string
+    href: string
+  }[]
+}
+
 export interface Skips {
   items: {
     /** RFC 3339, UTC. */
@@ -468,6 +548,21 @@ export interface TaskRow {
   endedAt: string | null
 }
 
+export interface Token {
+  id: string
+  name: string
+  roles: Record<string, 'viewer' | 'editor' | 'admin'>
+  /** RFC 3339, UTC. */
+  createdAt: string
+  expiresAt: string | null
+  usedAt: string | null
+  revokedAt: string | null
+}
+
+export interface TokenList {
+  items: Token[]
+}
+
 export type Trigger = {
   kind: 'manual'
   key: string
@@ -487,6 +582,24 @@ export type Trigger = {
 } | {
   kind: 'dagRun'
   key: string
+}
+
+export interface User {
+  id: string
+  name: string
+  roles: Record<string, 'viewer' | 'editor' | 'admin'>
+  disabled: boolean
+  hasPassword: boolean
+  /** The identity provider that vouches for them. */
+  issuer: string | null
+  /** RFC 3339, UTC. */
+  createdAt: string
+}
+
+export interface UserPage {
+  items: User[]
+  /** Give it as `after` to read on; null at the end. */
+  next: string | null
 }
 
 export interface Version {
@@ -961,6 +1074,204 @@ export interface Operations {
     }
     answer: undefined
   }
+  /** Who asks, and what they may do */
+  getSession: {
+    answer: Me
+  }
+  /** Signs a user in with name and password, and gives a cookie */
+  signInWithPassword: {
+    body: {
+      name: string
+      password: string
+    }
+    answer: Me
+  }
+  /** Ends the session of the cookie, at once */
+  signOut: {
+    answer: undefined
+  }
+  /** How one can sign in here */
+  listSignInMethods: {
+    answer: SignInMethods
+  }
+  /** Changes the own password; all other sessions end, and this one gets another cookie */
+  changeOwnPassword: {
+    body: {
+      old: string
+      new: string
+    }
+    answer: Me
+  }
+  /** Makes the first user, who may do everything, with the code that the server showed when it started */
+  setUp: {
+    body: {
+      code: string
+      name: string
+      password: string
+    }
+    answer: Me
+  }
+  /** Sends a browser to an identity provider, to sign in there */
+  beginOidc: {
+    params: {
+      provider: string
+    }
+    query?: {
+      /** Path of this server to go on at; anything else: `/`. */
+      to?: string
+    }
+    answer: undefined
+  }
+  /** Where an identity provider sends a browser back to: signs its user in */
+  finishOidc: {
+    params: {
+      provider: string
+    }
+    answer: undefined
+  }
+  /** Users, in order of their names */
+  listUsers: {
+    query?: {
+      /** Only users whose name starts with it. */
+      name?: string
+      /** Most items of the page; default 50. */
+      limit?: number
+      /** `next` of the page before. */
+      after?: string
+    }
+    answer: UserPage
+  }
+  /** Makes a user who signs in with a password */
+  createUser: {
+    body: {
+      name: string
+      password: string
+      /** Role by namespace; `*` stands for all that are not named. */
+      roles?: Record<string, 'viewer' | 'editor' | 'admin'>
+    }
+    answer: User
+  }
+  /** One user */
+  getUser: {
+    params: {
+      /** Name of the user. */
+      user: string
+    }
+    answer: User
+  }
+  /** Changes roles, password, or whether a user may come in; what is left out stays. Their sessions end */
+  changeUser: {
+    params: {
+      /** Name of the user. */
+      user: string
+    }
+    headers?: {
+      /** ETag of what the change was made from. */
+      'if-match'?: string
+    }
+    body: {
+      /** Role by namespace; `*` stands for all that are not named. */
+      roles?: Record<string, 'viewer' | 'editor' | 'admin'>
+      disabled?: boolean
+      password?: string
+    }
+    answer: User
+  }
+  /** Takes a user away, with all sessions and tokens */
+  deleteUser: {
+    params: {
+      /** Name of the user. */
+      user: string
+    }
+    headers?: {
+      /** ETag of who is to go. */
+      'if-match'?: string
+    }
+    answer: undefined
+  }
+  /** Tokens of a user, newest first */
+  listUserTokens: {
+    params: {
+      /** Name of the user. */
+      user: string
+    }
+    answer: TokenList
+  }
+  /** Revokes a token of a user, at once */
+  revokeUserToken: {
+    params: {
+      /** Name of the user. */
+      user: string
+      token: string
+    }
+    answer: undefined
+  }
+  /** Own tokens, newest first; never the tokens themselves */
+  listTokens: {
+    answer: TokenList
+  }
+  /** Makes a token for a program; it is shown this once */
+  createToken: {
+    body: {
+      name: string
+      /** What it may do at most. Default: what its owner may, whenever it is used. */
+      roles?: Record<string, 'viewer' | 'editor' | 'admin'>
+      /** Default: in 90 days; null: never. */
+      expiresAt?: string | null
+    }
+    answer: NewToken
+  }
+  /** Revokes an own token, at once */
+  revokeToken: {
+    params: {
+      token: string
+    }
+    answer: undefined
+  }
+  /** What was done and what was denied, newest first */
+  listAudit: {
+    query?: {
+      namespace?: string
+      /** Id of who asked, such as `user:…`. */
+      actor?: string
+      action?: string
+      outcome?: 'done' | 'denied' | 'refused' | 'failed'
+      /** RFC 3339, or milliseconds since 1970. */
+      from?: string
+      /** RFC 3339, or milliseconds since 1970. */
+      before?: string
+      /** Most items of the page; default 50. */
+      limit?: number
+      /** `next` of the page before. */
+      after?: string
+    }
+    answer: AuditPage
+  }
+  /** Reads the whole log, and says whether an entry was changed or taken out */
+  verifyAudit: {
+    query?: {
+      /** Number of an entry that was noted elsewhere. */
+      seq?: number
+      /** Its hash. */
+      hash?: string
+    }
+    answer: AuditVerdict
+  }
+  /** The same as JSON lines, newest first, as the hashes are made of them */
+  exportAudit: {
+    query?: {
+      namespace?: string
+      /** Id of who asked, such as `user:…`. */
+      actor?: string
+      action?: string
+      outcome?: 'done' | 'denied' | 'refused' | 'failed'
+      /** RFC 3339, or milliseconds since 1970. */
+      from?: string
+      /** RFC 3339, or milliseconds since 1970. */
+      before?: string
+    }
+    answer: string
+  }
   /** This document */
   getOpenApi: {
     answer: Record<string, unknown>
@@ -1009,5 +1320,26 @@ export const OPERATIONS = {
   getMetrics: { method: 'GET', path: '/metrics', body: 'nothing', answer: 'text' },
   getRoot: { method: 'GET', path: '/', body: 'nothing', answer: 'json' },
   signIn: { method: 'GET', path: '/sign-in', body: 'nothing', answer: 'nothing' },
+  getSession: { method: 'GET', path: '/api/v1/session', body: 'nothing', answer: 'json' },
+  signInWithPassword: { method: 'POST', path: '/api/v1/session', body: 'json', answer: 'json' },
+  signOut: { method: 'DELETE', path: '/api/v1/session', body: 'nothing', answer: 'nothing' },
+  listSignInMethods: { method: 'GET', path: '/api/v1/session/methods', body: 'nothing', answer: 'json' },
+  changeOwnPassword: { method: 'PUT', path: '/api/v1/session/password', body: 'json', answer: 'json' },
+  setUp: { method: 'POST', path: '/api/v1/setup', body: 'json', answer: 'json' },
+  beginOidc: { method: 'GET', path: '/api/v1/oidc/{provider}', body: 'nothing', answer: 'nothing' },
+  finishOidc: { method: 'GET', path: '/api/v1/oidc/{provider}/callback', body: 'nothing', answer: 'nothing' },
+  listUsers: { method: 'GET', path: '/api/v1/users', body: 'nothing', answer: 'json' },
+  createUser: { method: 'POST', path: '/api/v1/users', body: 'json', answer: 'json' },
+  getUser: { method: 'GET', path: '/api/v1/users/{user}', body: 'nothing', answer: 'json' },
+  changeUser: { method: 'PUT', path: '/api/v1/users/{user}', body: 'json', answer: 'json' },
+  deleteUser: { method: 'DELETE', path: '/api/v1/users/{user}', body: 'nothing', answer: 'nothing' },
+  listUserTokens: { method: 'GET', path: '/api/v1/users/{user}/tokens', body: 'nothing', answer: 'json' },
+  revokeUserToken: { method: 'DELETE', path: '/api/v1/users/{user}/tokens/{token}', body: 'nothing', answer: 'nothing' },
+  listTokens: { method: 'GET', path: '/api/v1/tokens', body: 'nothing', answer: 'json' },
+  createToken: { method: 'POST', path: '/api/v1/tokens', body: 'json', answer: 'json' },
+  revokeToken: { method: 'DELETE', path: '/api/v1/tokens/{token}', body: 'nothing', answer: 'nothing' },
+  listAudit: { method: 'GET', path: '/api/v1/audit', body: 'nothing', answer: 'json' },
+  verifyAudit: { method: 'GET', path: '/api/v1/audit/verification', body: 'nothing', answer: 'json' },
+  exportAudit: { method: 'GET', path: '/api/v1/audit/export', body: 'nothing', answer: 'text' },
   getOpenApi: { method: 'GET', path: '/api/v1/openapi.json', body: 'nothing', answer: 'json' },
 } as const

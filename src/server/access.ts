@@ -17,10 +17,16 @@ export type Access<Params, Body, Found> =
   | { readonly kind: 'public' }
   /** Programs that prove themselves with each request, by what its bytes are signed with: the handler checks it. */
   | { readonly kind: 'signed' }
+  /** Anybody, to become somebody: the request itself proves who it is, tries are counted, and each is written down. */
+  | { readonly kind: 'entrance' }
   /** Anybody who is known; nothing that belongs to a namespace is told. */
   | { readonly kind: 'known' }
+  /** Who has an account, on what is theirs; `session`: not with a token, which could make itself last for ever. */
+  | { readonly kind: 'self'; readonly proof: 'session' | 'any' }
+  /** What belongs to no namespace: the role is needed for all of them. */
+  | { readonly kind: 'everything'; readonly permission: Permission }
   /** Lists: the handler gets the namespaces that it may tell of, and asks the store for no others. */
-  | { readonly kind: 'visible'; readonly permission: 'view' }
+  | { readonly kind: 'visible'; readonly permission: 'view' | 'admin' }
   | ObjectAccess<Params, Body, Found>
 
 export interface ObjectAccess<Params, Body, Found> {
@@ -41,6 +47,8 @@ export interface Authorized<Found> {
   /** Whoever it is; for a public route nobody. */
   readonly principal: Principal
   readonly object: Found
+  /** Of the object; null where there is none. */
+  readonly namespace: string | null
   readonly visible: Visible
 }
 
@@ -52,8 +60,10 @@ export function mayIn(principal: Principal, namespace: string, permission: Permi
   return role !== undefined && RANKS[role] >= NEEDS[permission]
 }
 
-export function visibleTo(principal: Principal): Visible {
-  return principal.roles.has('*') ? null : [...principal.roles.keys()]
+/** Who has a role for all namespaces is shown what belongs to none, too. */
+export function visibleTo(principal: Principal, permission: 'view' | 'admin' = 'view'): Visible {
+  if (mayIn(principal, '*', permission)) return null
+  return [...principal.roles.keys()].filter(name => name !== '*' && mayIn(principal, name, permission))
 }
 
 /** What is to be added to a question so that only what may be seen answers it. */
@@ -67,20 +77,59 @@ export async function authorize<Params, Body, Found>(
   principal: Principal,
   named: { readonly params: Params; readonly body: Body },
   store: Store,
-): Promise<Found> {
+): Promise<{ readonly object: Found; readonly namespace: string }> {
   const found = await access.find(named, store)
-  if (found === null || !mayIn(principal, found.namespace, 'view')) throw access.missing(named)
-  if (!mayIn(principal, found.namespace, access.permission)) throw forbidden(access.permission)
-  return found.object
+  if (found === null) throw access.missing(named)
+  const { namespace } = found
+  if (!mayIn(principal, namespace, 'view')) throw access.missing(named).denying(namespace)
+  if (!mayIn(principal, namespace, access.permission)) {
+    const fix = `ask for the role ${ROLE_FOR[access.permission]} in its namespace`
+    const message = 'you may look at this, but not change it'
+    throw new RequestProblem('FORBIDDEN', message, fix).denying(namespace)
+  }
+  return found
 }
 
-function forbidden(permission: Permission): RequestProblem {
-  const role = permission === 'edit' ? 'editor' : 'admin'
-  return new RequestProblem(
-    'FORBIDDEN',
-    'you may look at this, but not change it',
-    `ask for the role ${role} in its namespace`,
-  )
+/** The same for what is no object. @throws {RequestProblem} `FORBIDDEN` */
+export function authorizeRole<Params, Body, Found>(
+  access: Exclude<Access<Params, Body, Found>, { readonly kind: 'object' }>,
+  principal: Principal,
+): Visible {
+  switch (access.kind) {
+    case 'public':
+    case 'signed':
+    case 'entrance':
+    case 'known':
+      return visibleTo(principal)
+    case 'self':
+      checkProof(access.proof, principal)
+      return visibleTo(principal)
+    case 'everything':
+      if (mayIn(principal, '*', access.permission)) return visibleTo(principal)
+      throw forbiddenFor(access.permission, 'for all namespaces')
+    case 'visible': {
+      const visible = visibleTo(principal, access.permission)
+      if (access.permission === 'view' || visible === null || visible.length > 0) return visible
+      throw forbiddenFor(access.permission, 'in a namespace')
+    }
+  }
+}
+
+const ROLE_FOR: Readonly<Record<Permission, Role>> = { view: 'viewer', edit: 'editor', admin: 'admin' }
+
+function forbiddenFor(permission: Permission, where: string): RequestProblem {
+  const message = `this is for those who have the role ${ROLE_FOR[permission]} ${where}`
+  return new RequestProblem('FORBIDDEN', message, 'ask one of them').denying(null)
+}
+
+function checkProof(wanted: 'session' | 'any', { proof }: Principal): void {
+  if (proof === undefined) {
+    const message = 'this is about accounts, and you came without one'
+    throw new RequestProblem('FORBIDDEN', message, 'sign in as a user').denying(null)
+  }
+  if (wanted === 'any' || proof.kind === 'session') return
+  const message = 'a token may not do this'
+  throw new RequestProblem('FORBIDDEN', message, 'sign in, and do it then').denying(null)
 }
 
 interface RunParams {

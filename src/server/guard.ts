@@ -15,7 +15,11 @@ export function checkSender(method: string, headers: IncomingHttpHeaders, hosts:
   const host = (headers.host ?? '').toLowerCase()
   if (!hosts.has(host)) {
     const names = [...hosts].join(', ')
-    throw new RequestProblem('WRONG_HOST', 'the request is for another host', `ask for one of: ${names}`)
+    throw new RequestProblem(
+      'WRONG_HOST',
+      'the request is for another host',
+      `ask for one of: ${names}`,
+    ).denying(null)
   }
   const site = headers['sec-fetch-site']
   const { origin } = headers
@@ -34,7 +38,8 @@ function isOwn(origin: string, host: string): boolean {
 }
 
 function wrongOrigin(): RequestProblem {
-  return new RequestProblem('WRONG_ORIGIN', 'another site asks', 'use the pages of this server, or a token')
+  const fix = 'use the pages of this server, or a token'
+  return new RequestProblem('WRONG_ORIGIN', 'another site asks', fix).denying(null)
 }
 
 const COOKIES_MAX = 50

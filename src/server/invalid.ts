@@ -6,7 +6,7 @@ import { RequestProblem } from './problem.ts'
 
 const PROBLEMS_MAX = 50
 
-export type Part = 'query' | 'body' | 'headers'
+export type Part = 'query' | 'body' | 'headers' | 'file'
 
 /** A part of a request that does not fit its schema: where, and what to do. */
 export function invalid(part: Part, error: z.ZodError, known: readonly string[]): RequestProblem {

@@ -40,4 +40,24 @@ export const SERVER_LIMITS = {
   hookEventsPerSecondMax: 2_000,
   /** Events of one address in a minute whose sender did not prove itself; further ones are answered with 429. */
   wrongProofsPerMinuteMax: 60,
+  /** Tries to sign in as one user, within the window. */
+  triesPerUserMax: 10,
+  /** Tries to sign in from one address, within the window. */
+  triesPerAddressMax: 50,
+  /** Time over which tries to sign in are counted, in milliseconds. */
+  triesWindowMs: 900_000,
+  /** Passwords that are checked at once; each takes 19 MiB and a thread. */
+  passwordsAtOnceMax: 2,
+  /** Checks of passwords that wait for their turn; who comes then is told to come back. */
+  passwordsWaitingMax: 50,
+  /** Least characters of a password. */
+  passwordLengthMin: 12,
+  /** Most characters of a password. */
+  passwordLengthMax: 256,
+  /** How rarely the use of a session or token is written down, in milliseconds. */
+  seenEveryMs: 60_000,
+  /** Denied requests of one origin that are written to the audit log in a minute; further ones are counted. */
+  deniedPerMinuteMax: 30,
+  /** Origins of denied requests that are told apart. */
+  deniedOriginsMax: 1_000,
 } as const

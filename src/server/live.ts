@@ -99,6 +99,11 @@ export class Live {
     }
   }
 
+  /** Looks at once whether every reader may still read: somebody's rights have changed. */
+  recheck(): void {
+    for (const client of this.#clients) void this.#checkRight(client)
+  }
+
   close(): void {
     this.#closed = true
     this.#callOff?.()

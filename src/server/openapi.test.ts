@@ -21,7 +21,11 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
 test('every route is an operation, and says who may use it', () => {
   assert.equal(operations.length, ROUTES.length)
   for (const { operation } of operations)
-    assert.match(operation['x-access'], /^(?:public|signed|known|view|edit|admin)$/, operation.operationId)
+    assert.match(
+      operation['x-access'],
+      /^(?:public|signed|entrance|known|self|view|edit|admin)$/,
+      operation.operationId,
+    )
 })
 
 test('every reference leads somewhere, and every named schema is used', () => {

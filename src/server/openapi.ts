@@ -29,12 +29,18 @@ export function openApiOf(routes: readonly AnyRoute[]): object {
       description: 'DAGs, runs and their logs. Members are added to answers, never renamed or taken away.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    security: [{ bearer: [] }, { cookie: [] }],
+    security: [{ bearer: [] }, { cookie: [] }, { session: [] }],
     paths,
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         cookie: { type: 'apiKey', in: 'cookie', name: 'kontroler-PORT' },
+        session: {
+          type: 'apiKey',
+          in: 'cookie',
+          name: '__Host-kontroler-session',
+          description: 'Of a user who is signed in; without TLS it is kontroler-session-PORT.',
+        },
       },
       responses: {
         Problem: {
@@ -82,7 +88,10 @@ function operationOf(route: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' 
     operationId: route.id,
     summary: route.summary,
     'x-access': 'permission' in access ? access.permission : access.kind,
-    ...(access.kind === 'public' || access.kind === 'signed' ? { security: [] } : {}),
+    ...(access.kind === 'everything' ? { 'x-namespace': '*' } : {}),
+    ...(access.kind === 'public' || access.kind === 'entrance' || access.kind === 'signed'
+      ? { security: [] }
+      : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...bodyOf(route, schemaOf),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },

@@ -7,6 +7,8 @@ import type { EngineProbe } from '../ports/notices.ts'
 import type { ValueSource } from '../ports/secrets.ts'
 import type { Store } from '../ports/store.ts'
 import type { Rates } from './hooks/rates.ts'
+import type { AccountParts } from './accounts/parts.ts'
+import type { Ledger } from './ledger.ts'
 import type { Live } from './live.ts'
 import type { Turns } from './turns.ts'
 
@@ -22,6 +24,10 @@ export interface ServerOptions {
   readonly version: string
   /** What incoming webhooks need; absent: none are answered. */
   readonly hooks?: HookParts
+  /** Users who sign in, and the audit log. Absent: whoever the authenticator knows, and nothing is written down. */
+  readonly accounts?: AccountParts
+  /** Addresses of proxies whose word about where a request comes from is taken. */
+  readonly trustedProxies?: readonly string[]
   /** Text for Prometheus, where somebody counts. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> }
   /** Told of every bug, with the correlation id that the client was given. */
@@ -47,6 +53,8 @@ export type Limits = { readonly [Name in keyof typeof import('./limits.ts').SERV
 export interface ServerParts extends Omit<ServerOptions, 'limits'> {
   readonly limits: Limits
   readonly live: Live
+  /** Null: nobody writes down what is done. */
+  readonly ledger: Ledger | null
   /** Whole logs of runs are replayed a few at a time. */
   readonly replays: Turns
   readonly followers: { count: number }

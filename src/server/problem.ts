@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../core/problem-codes.ts'
 import type { Problem } from '../core/problem.ts'
+import { AccountError, type AccountErrorCode } from '../ports/accounts.ts'
 import { StoreError, type StoreErrorCode } from '../ports/store.ts'
 import { API_CODES, type ApiCode } from './problem-codes.ts'
 import type { ProblemAnswer } from './schemas/problem.ts'
@@ -13,6 +14,8 @@ export class RequestProblem extends Error {
   readonly fix: string
   readonly problems: readonly Problem[]
   readonly headers: Readonly<Record<string, string>>
+  /** Of what is not allowed: what it was about. Never told to who asks. */
+  denied: { readonly namespace: string | null } | null = null
 
   constructor(
     code: AnyCode,
@@ -30,6 +33,11 @@ export class RequestProblem extends Error {
     this.fix = fix
     this.problems = more.problems ?? []
     this.headers = more.headers ?? {}
+  }
+
+  denying(namespace: string | null): this {
+    this.denied = { namespace }
+    return this
   }
 }
 
@@ -52,6 +60,8 @@ export function refusedFor(problems: readonly Problem[]): RequestProblem {
 export function problemOf(error: unknown): RequestProblem {
   if (error instanceof RequestProblem) return error
   if (error instanceof StoreError) return storeProblem(error)
+  if (error instanceof AccountError)
+    return new RequestProblem(error.code, error.message, ACCOUNT_FIXES[error.code])
   return (
     FASTIFY[codeOf(error)]?.() ??
     new RequestProblem('INTERNAL', 'something went wrong here', 'report it, with the correlation id')
@@ -111,6 +121,14 @@ const STORE_BUGS: Partial<Record<AnyCode, true>> = {
   SCHEMA_CHANGED: true,
   SCHEMA_TOO_NEW: true,
   UNSUPPORTED_FILESYSTEM: true,
+}
+
+const ACCOUNT_FIXES: Readonly<Record<AccountErrorCode, string>> = {
+  USER_EXISTS: 'give another name',
+  UNKNOWN_USER: 'check the name, or see the list',
+  USER_CHANGED: 'read it again, and make your change to what it is now',
+  LAST_ADMIN: 'give another user the role admin for all namespaces first',
+  TOO_MANY_TOKENS: 'revoke those that are not used',
 }
 
 /** Messages of the store may name files; what is told here names none. */

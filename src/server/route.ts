@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type * as z from 'zod'
+import type { AuditFact } from '../ports/accounts.ts'
 import type { Access, Authorized } from './access.ts'
 import type { ServerParts } from './parts.ts'
 
@@ -21,6 +22,8 @@ export interface Route<Params = unknown, Query = unknown, Body = unknown, Found 
   readonly access: Access<Params, Body, Found>
   /** Of a POST that only asks. */
   readonly changesNothing?: true
+  /** Of a route that is of no use without accounts. */
+  readonly needs?: 'accounts'
   readonly params?: z.ZodType<Params>
   readonly query?: z.ZodType<Query>
   readonly body?: BodyForm<Body>
@@ -53,14 +56,27 @@ export interface Call<Params, Query, Body, Found> extends Authorized<Found> {
   readonly body: Body
   /** One header; several of a name count as none. */
   readonly header: (name: string) => string | null
-  /** All headers of one value, by their names in small letters, and the address that the request came from. */
-  readonly request: { readonly headers: Readonly<Record<string, string>>; readonly source: string }
+  /** All headers of one value, by their names in small letters. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Where the request comes from. */
+  readonly address: string
+  /** The address that was asked for, with its query. */
+  readonly url: string
+  /** Adds to what the audit log will say. */
+  readonly note: (more: Noted) => void
+  /** Whether who asked may still see what they were allowed to see: for answers that take long. */
+  readonly stillMay: () => Promise<boolean>
   readonly parts: ServerParts
 }
 
+/** What only the handler knows of an entry of the audit log; of who signs in, for instance, before they are known. */
+export type Noted = Partial<
+  Pick<AuditFact, 'actor' | 'actorName' | 'namespace' | 'object' | 'before' | 'after'>
+>
+
 export interface Answer {
   readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | string[]>>
   /** JSON. */
   readonly body?: unknown
   readonly text?: string
@@ -68,6 +84,11 @@ export interface Answer {
   /** Takes the connection over; nothing else is answered. */
   readonly take?: (request: IncomingMessage, response: ServerResponse) => void
 }
+
+/** Whether what the route does is written down: all that changes something, and all that lets somebody in.
+ * Events of other systems are not: each run says which trigger it came from, and who has no key writes nothing here. */
+export const isAudited = ({ method, access, changesNothing }: AnyRoute): boolean =>
+  access.kind === 'entrance' || (method !== 'GET' && changesNothing !== true && access.kind !== 'signed')
 
 /** A route whose own types are nobody's business any more. */
 export type AnyRoute = Route

@@ -1,14 +1,19 @@
 import { openApiOf } from './openapi.ts'
 import { type AnyRoute, route } from './route.ts'
+import { AUDIT_ROUTES } from './routes/audit.ts'
 import { DAG_ROUTES } from './routes/dags.ts'
 import { DELIVERY_ROUTES } from './routes/deliveries.ts'
 import { HOOK_ROUTES } from './routes/hooks.ts'
 import { LIVE_ROUTES } from './routes/live.ts'
 import { LOG_ROUTES } from './routes/logs.ts'
+import { OIDC_ROUTES } from './routes/oidc.ts'
 import { RUN_ACTIONS } from './routes/run-actions.ts'
 import { RUN_ROUTES } from './routes/runs.ts'
 import { SCHEDULE_ROUTES } from './routes/schedules.ts'
+import { SESSION_ROUTES } from './routes/session.ts'
 import { SYSTEM_ROUTES } from './routes/system.ts'
+import { TOKEN_ROUTES } from './routes/tokens.ts'
+import { USER_ROUTES } from './routes/users.ts'
 
 /** Made with the first question: it is the same for as long as the program runs. */
 let document: object | null = null
@@ -38,5 +43,10 @@ export const ROUTES: readonly AnyRoute[] = [
   ...SCHEDULE_ROUTES,
   ...LIVE_ROUTES,
   ...SYSTEM_ROUTES,
+  ...SESSION_ROUTES,
+  ...OIDC_ROUTES,
+  ...USER_ROUTES,
+  ...TOKEN_ROUTES,
+  ...AUDIT_ROUTES,
   openapi,
 ]

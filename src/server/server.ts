@@ -7,21 +7,25 @@ import {
   fastify,
 } from 'fastify'
 import type { Principal } from '../ports/authenticator.ts'
-import { type Authorized, authorize, visibleTo } from './access.ts'
+import type { StoredDag } from '../ports/store.ts'
+import { type Known, authorizedBy, knownOf, principalOf, stillMay } from './asked.ts'
 import { checkAccept, checkContent, formsOf } from './accepts.ts'
 import { jsonOf, textOf } from './body.ts'
 import { checkAnswer } from './check-answer.ts'
+import { etagOf } from './conditions.ts'
 import { checkSender, credentialsOf } from './guard.ts'
 import { invalid } from './invalid.ts'
+import { Ledger } from './ledger.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Live } from './live.ts'
 import type { Limits, ServerOptions, ServerParts } from './parts.ts'
 import { RequestProblem, answerOf, noAddress, problemOf, tooMany } from './problem.ts'
-import type { AnyRoute, Answer } from './route.ts'
+import type { AnyRoute, Answer, Call, Noted } from './route.ts'
 import { shapeOf } from './shape-of.ts'
 import { Rates } from './hooks/rates.ts'
 import { checkRoutes } from './start-check.ts'
 import { Turns } from './turns.ts'
+import { askedOf, deny, written } from './written.ts'
 
 /** A server that listens. */
 export interface Server {
@@ -34,17 +38,6 @@ export interface Server {
 
 /** Names under which a server of this machine may be asked, whatever a name server says. */
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]']
-
-/** For routes that ask nobody who they are. */
-const NOBODY: Principal = { id: 'nobody', name: 'nobody', roles: new Map() }
-
-/** What is known of a request before its handler runs. */
-interface Known {
-  readonly principal: Principal
-  readonly params: unknown
-  /** Absent until the body is there, where that names the object. */
-  readonly authorized?: Authorized<unknown>
-}
 
 /**
  * Serves the routes on 127.0.0.1.
@@ -62,13 +55,14 @@ export async function openServer(
   const app = fastifyOf(parts.limits, parts)
   const hosts = new Set<string>()
   const state = { closing: false }
-  useGuards(app, hosts, state)
+  useGuards(app, parts, hosts, state)
   useProblems(app, parts, routes)
   for (const route of routes) useRoute(app, route, parts)
   await app.listen({ host: '127.0.0.1', port })
   const address = app.server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
   for (const name of LOOPBACK) hosts.add(`${name}:${bound}`)
+  if (options.accounts !== undefined) hosts.add(new URL(options.accounts.settings.publicUrl).host)
   app.server.maxConnections = parts.limits.connectionsMax
   return {
     url: `http://127.0.0.1:${bound}`,
@@ -93,7 +87,10 @@ function partsOf(options: ServerOptions): ServerParts {
   })
   const { hookEventsPerSecondMax: events, wrongProofsPerMinuteMax: wrong } = limits
   const rates = { events: new Rates(events, 10 * events), wrongProofs: new Rates(wrong / 60, wrong) }
-  return { ...options, limits, live, replays: new Turns(limits.replaysMax), followers: { count: 0 }, rates }
+  const { accounts } = options.accounts ?? {}
+  const ledger = accounts === undefined ? null : new Ledger({ accounts, clock, limits })
+  const replays = new Turns(limits.replaysMax)
+  return { ...options, limits, live, ledger, replays, followers: { count: 0 }, rates }
 }
 
 function fastifyOf(limits: Limits, parts: ServerParts): FastifyInstance {
@@ -104,6 +101,7 @@ function fastifyOf(limits: Limits, parts: ServerParts): FastifyInstance {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    trustProxy: [...(parts.trustedProxies ?? [])],
     // Said below, in the form of all problems.
     return503OnClosing: false,
     genReqId: () => parts.identity.id(),
@@ -136,6 +134,7 @@ const HEADERS = {
 
 function useGuards(
   app: FastifyInstance,
+  parts: ServerParts,
   hosts: ReadonlySet<string>,
   state: { readonly closing: boolean },
 ): void {
@@ -146,7 +145,12 @@ function useGuards(
         headers: { 'retry-after': '2', connection: 'close' },
       })
     }
-    checkSender(request.method, request.headers, hosts)
+    try {
+      checkSender(request.method, request.headers, hosts)
+    } catch (error) {
+      await deny(parts, null, askedOf(request, null), error)
+      throw error
+    }
   })
 }
 
@@ -185,64 +189,69 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
     onRequest: async request => {
       if (route.access.kind === 'signed' && !parts.rates.events.take(request.ip, parts.clock.now()))
         throw tooMany()
-      known.set(request, await knownOf(route, request, parts))
+      let principal: Principal | null = null
+      try {
+        principal = await principalOf(route, request, parts)
+        known.set(request, await knownOf(route, principal, request, parts))
+      } catch (error) {
+        await deny(parts, route, askedOf(request, route.id, principal), error)
+        throw error
+      }
       checkAccept(request.headers.accept, forms)
       if (hasBody(request))
         checkContent(request.headers['content-type'], request.headers['content-encoding'], route)
     },
     handler: async (request, reply) => {
-      const { principal, params, authorized } = known.get(request) ?? bug()
-      const query = parsed('query', route.query, request.query, queryKeys)
-      const body = bodyOf(route, request.body)
-      const call = {
-        ...(authorized ?? (await authorizedBy(route, principal, { params, body }, parts))),
-        params,
-        query,
-        body,
-        header: (name: string) => headerOf(request, name),
-        request: { headers: headersOf(request), source: request.ip },
-        parts,
-      }
-      const answer = await route.handle(call)
-      if (parts.checkAnswers === true) checkAnswer(route, answer)
+      const found = known.get(request) ?? bug()
+      const asked = askedOf(request, route.id, found.principal)
+      const answer = await written(parts, route, asked, async note => {
+        const call = await callOf(route, request, found, { parts, queryKeys, note })
+        const given = await route.handle(call)
+        if (parts.checkAnswers === true) checkAnswer(route, given)
+        return given
+      })
       return await send(reply, request, answer)
     },
   })
 }
 
-/** Who asks, for what, and whether they may: from the request line and the headers alone. */
-async function knownOf(route: AnyRoute, request: FastifyRequest, parts: ServerParts): Promise<Known> {
-  const principal =
-    route.access.kind === 'public' || route.access.kind === 'signed'
-      ? NOBODY
-      : await parts.authenticator.identify(credentialsOf(request.headers))
-  if (principal === null) {
-    throw new RequestProblem('UNAUTHENTICATED', 'say who you are', 'send Authorization: Bearer TOKEN', {
-      headers: { 'www-authenticate': 'Bearer' },
-    })
+interface Calling {
+  readonly parts: ServerParts
+  readonly queryKeys: readonly string[]
+  readonly note: (more: Noted) => void
+}
+
+/** The body is there: it is read, and the right to what it names is checked. */
+async function callOf(
+  route: AnyRoute,
+  request: FastifyRequest,
+  found: Known,
+  { parts, queryKeys, note }: Calling,
+): Promise<Call<unknown, unknown, unknown, unknown>> {
+  const { principal, params } = found
+  const query = parsed('query', route.query, request.query, queryKeys)
+  const body = bodyOf(route, request.body)
+  const authorized = found.authorized ?? (await authorizedBy(route, principal, { params, body }, parts))
+  note({ namespace: authorized.namespace, before: tagOfDag(authorized.object) })
+  return {
+    ...authorized,
+    params,
+    query,
+    body,
+    header: name => headerOf(request, name),
+    headers: headersOf(request),
+    address: request.ip,
+    url: request.url,
+    note,
+    stillMay: () => stillMay(route, authorized, credentialsOf(request.headers), parts),
+    parts,
   }
-  const params = paramsOf(route, request)
-  if (route.access.kind === 'object' && route.access.from === 'body') return { principal, params }
-  const named = { params, body: undefined }
-  return { principal, params, authorized: await authorizedBy(route, principal, named, parts) }
 }
 
-async function authorizedBy(
-  { access }: AnyRoute,
-  principal: Principal,
-  named: { readonly params: unknown; readonly body: unknown },
-  { store }: ServerParts,
-): Promise<Authorized<unknown>> {
-  const object = access.kind === 'object' ? await authorize(access, principal, named, store) : undefined
-  return { principal, object, visible: visibleTo(principal) }
-}
-
-/** A name of a form that nothing has is of something that is not there. */
-function paramsOf(route: AnyRoute, request: FastifyRequest): unknown {
-  if (route.params === undefined) return {}
-  const result = route.params.safeParse(request.params)
-  if (result.success) return result.data
-  throw new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'check the names in it')
+/** Of an object that is a DAG: what is in force before the request. */
+function tagOfDag(object: unknown): string | null {
+  const isDag = typeof object === 'object' && object !== null && 'dag' in object && 'hash' in object
+  return isDag ? etagOf(object as Pick<StoredDag, 'dag' | 'hash'>).replaceAll('"', '') : null
 }
 
 function parsed(

@@ -31,6 +31,9 @@ test('what changes something names the object whose it is', () => {
   for (const kind of ['public', 'known', 'visible'])
     refuses({ method: 'POST', access: { kind } }, /changes something without saying whose/)
   checkRoutes([{ ...good, method: 'POST', changesNothing: true }])
+  checkRoutes([{ ...good, method: 'POST', access: { kind: 'self', proof: 'session' } }])
+  checkRoutes([{ ...good, method: 'POST', access: { kind: 'everything', permission: 'admin' } }])
+  refuses({ method: 'POST', access: { kind: 'everything' } }, /names no permission/)
 })
 
 test('what changes something for programs that sign takes bytes, and nobody else does', () => {

@@ -1,6 +1,17 @@
 import type { AnyRoute } from './route.ts'
 
-const KINDS: ReadonlySet<unknown> = new Set(['public', 'signed', 'known', 'visible', 'object'])
+const KINDS: ReadonlySet<unknown> = new Set([
+  'public',
+  'signed',
+  'entrance',
+  'known',
+  'self',
+  'everything',
+  'visible',
+  'object',
+])
+/** Those that say whose it is that is changed. */
+const OWNED: ReadonlySet<unknown> = new Set(['signed', 'entrance', 'self', 'everything', 'object'])
 const PERMISSIONS: ReadonlySet<unknown> = new Set(['view', 'edit', 'admin'])
 
 /**
@@ -17,14 +28,16 @@ export function checkRoutes(routes: readonly AnyRoute[]): void {
     const access: unknown = route.access
     const say = (what: string): unknown => wrong.push(`${name}: ${what}`)
     if (!isDeclared(access)) say('does not say who may use it')
-    else if (access.kind === 'object') {
+    else if (access.kind === 'everything' || access.kind === 'visible') {
+      if (!PERMISSIONS.has(access.permission)) say('names no permission')
+    } else if (access.kind === 'object') {
       if (!PERMISSIONS.has(access.permission)) say('names no permission')
       if (typeof access.find !== 'function') say('does not say how its object is found')
       if (access.from === 'body' && route.body?.kind !== 'json')
         say('looks for its object in a body it has not')
     }
     const changes = route.method !== 'GET' && route.changesNothing !== true
-    if (changes && (!isDeclared(access) || !(access.kind === 'object' || access.kind === 'signed')))
+    if (changes && (!isDeclared(access) || !OWNED.has(access.kind)))
       say('changes something without saying whose it is')
     if (route.body?.kind === 'bytes' && (!isDeclared(access) || access.kind !== 'signed'))
       say('takes bytes that nobody has to sign')

@@ -151,6 +151,80 @@ CREATE TABLE skip (
   at BIGINT NOT NULL,
   PRIMARY KEY (namespace, dag, to_at, from_at, reason)
 ) WITHOUT ROWID;
+CREATE TABLE account (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  password TEXT,
+  disabled INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+  created_at BIGINT NOT NULL,
+  version BIGINT NOT NULL CHECK (version > 0)
+);
+CREATE TABLE role_grant (
+  account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  namespace TEXT NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'editor', 'admin')),
+  PRIMARY KEY (account, namespace)
+) WITHOUT ROWID;
+CREATE INDEX role_grant_admin ON role_grant (account) WHERE namespace = '*' AND role = 'admin';
+CREATE TABLE identity (
+  issuer TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (issuer, subject)
+) WITHOUT ROWID;
+CREATE INDEX identity_account ON identity (account);
+CREATE TABLE session (
+  hash TEXT NOT NULL PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  created_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  idle_ms BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX session_account ON session (account);
+CREATE TABLE api_token (
+  id TEXT NOT NULL PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  roles TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  used_at BIGINT,
+  revoked_at BIGINT
+);
+CREATE INDEX api_token_account ON api_token (account, created_at);
+CREATE TABLE setup_code (hash TEXT NOT NULL PRIMARY KEY, created_at BIGINT NOT NULL) WITHOUT ROWID;
+CREATE TABLE sign_in_try (
+  key TEXT NOT NULL PRIMARY KEY,
+  count INTEGER NOT NULL,
+  ends_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE audit (
+  seq BIGINT NOT NULL PRIMARY KEY,
+  at BIGINT NOT NULL,
+  actor TEXT NOT NULL,
+  actor_name TEXT NOT NULL,
+  action TEXT NOT NULL,
+  namespace TEXT,
+  object TEXT,
+  outcome TEXT NOT NULL CHECK (outcome IN ('done', 'denied', 'refused', 'failed')),
+  code TEXT,
+  address TEXT,
+  before_hash TEXT,
+  after_hash TEXT,
+  unrecorded BIGINT NOT NULL,
+  previous TEXT NOT NULL,
+  hash TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX audit_namespace ON audit (namespace, seq) WHERE namespace IS NOT NULL;
+CREATE INDEX audit_actor ON audit (actor, seq);
+CREATE TABLE audit_base (
+  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+  seq BIGINT NOT NULL,
+  hash TEXT NOT NULL
+);
 CREATE TABLE subscriber (
   name TEXT NOT NULL PRIMARY KEY,
   position BIGINT NOT NULL
@@ -181,6 +255,13 @@ CREATE TABLE delivery (
 );
 CREATE INDEX delivery_dag ON delivery (namespace, dag, created_at, run, number);
 CREATE INDEX delivery_waiting ON delivery (run, number) WHERE state = 'waiting';
+CREATE TRIGGER audit_base_never_shrinks BEFORE UPDATE ON audit_base FOR EACH ROW WHEN NEW.seq < OLD.seq
+BEGIN SELECT RAISE(ABORT, 'audit base never shrinks'); END;
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit FOR EACH ROW
+BEGIN SELECT RAISE(ABORT, 'audit never changes'); END;
+CREATE TRIGGER audit_stays BEFORE DELETE ON audit FOR EACH ROW
+WHEN NOT EXISTS (SELECT 1 FROM audit_base WHERE seq >= OLD.seq)
+BEGIN SELECT RAISE(ABORT, 'audit stays'); END;
 CREATE TRIGGER ended_attempt_never_changes BEFORE UPDATE OF phase ON attempt FOR EACH ROW WHEN OLD.phase = 'ended' AND NEW.phase <> 'ended'
 BEGIN SELECT RAISE(ABORT, 'ended attempt never changes'); END;
 CREATE TRIGGER event_is_within_the_version BEFORE INSERT ON event FOR EACH ROW WHEN NOT EXISTS (SELECT 1 FROM run WHERE id = NEW.run AND version >= NEW.seq)

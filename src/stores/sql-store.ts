@@ -4,6 +4,7 @@ import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import type { AttemptRow, RunPhase, TaskRow } from '../core/run/rows.ts'
 import type { Skip } from '../core/schedule/skip.ts'
+import type { Accounts, StoreWithAccounts } from '../ports/accounts.ts'
 import type {
   Advance,
   Append,
@@ -17,11 +18,11 @@ import type {
   Page,
   RunQuery,
   Scope,
-  Store,
   StoredDag,
   StoredRun,
   TaskQuery,
 } from '../ports/store.ts'
+import { sqlAccounts } from './accounts/sql-accounts.ts'
 import { type AppendStatements, appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
 import { changes } from './changes.ts'
 import { SqlDeliveries } from './deliveries.ts'
@@ -51,14 +52,15 @@ export interface Database {
    */
   transact<T>(write: (trx: Kysely<Tables>) => Promise<T>): Promise<T>
   changeMark(): number | Promise<number>
-  /** Calls when somebody else may have committed; see {@link Store.onChange}. */
+  /** Calls when somebody else may have committed; see `Store.onChange`. */
   onChange(listener: () => void): () => void
   backup(file: string): Promise<void>
   close(): Promise<void>
 }
 
-/** The {@link Store} over kysely. */
-export class SqlStore implements Store {
+/** The store over kysely. */
+export class SqlStore implements StoreWithAccounts {
+  readonly accounts: Accounts
   readonly deliveries: SqlDeliveries
   readonly #database: Database
   readonly #read: Kysely<Tables>
@@ -81,6 +83,7 @@ export class SqlStore implements Store {
       feed: writing => this.#feed.write(writing),
     })
     this.deliveries = new SqlDeliveries(this.#commits, read, dialect)
+    this.accounts = sqlAccounts(read, dialect, this.#commits)
   }
 
   async append(append: Append): Promise<void> {

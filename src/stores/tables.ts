@@ -22,6 +22,15 @@ export interface Tables {
   subscriber: SubscriberTable
   delivery_line: DeliveryLineTable
   delivery: DeliveryTable
+  account: AccountTable
+  role_grant: RoleGrantTable
+  identity: IdentityTable
+  session: SessionTable
+  api_token: ApiTokenTable
+  setup_code: SetupCodeTable
+  sign_in_try: SignInTryTable
+  audit: AuditTable
+  audit_base: AuditBaseTable
 }
 
 export interface RunTable {
@@ -210,4 +219,85 @@ export interface DeliveryTable {
   settled_at: number | null
   /** JSON of the last attempts. */
   log: string
+}
+
+export interface AccountTable {
+  id: string
+  name: string
+  /** PHC text of argon2id. */
+  password: string | null
+  disabled: number
+  created_at: number
+  version: number
+}
+
+export interface RoleGrantTable {
+  account: string
+  namespace: string
+  role: string
+}
+
+export interface IdentityTable {
+  issuer: string
+  subject: string
+  account: string
+  created_at: number
+}
+
+export interface SessionTable {
+  hash: string
+  account: string
+  created_at: number
+  seen_at: number
+  idle_ms: number
+  ends_at: number
+}
+
+export interface ApiTokenTable {
+  id: string
+  hash: string
+  account: string
+  name: string
+  /** JSON: role by namespace. */
+  roles: string
+  created_at: number
+  expires_at: number | null
+  used_at: number | null
+  revoked_at: number | null
+}
+
+export interface SetupCodeTable {
+  hash: string
+  created_at: number
+}
+
+export interface SignInTryTable {
+  key: string
+  count: number
+  ends_at: number
+}
+
+export interface AuditTable {
+  seq: number
+  at: number
+  actor: string
+  actor_name: string
+  action: string
+  namespace: string | null
+  object: string | null
+  outcome: string
+  code: string | null
+  address: string | null
+  before_hash: string | null
+  after_hash: string | null
+  unrecorded: number
+  previous: string
+  hash: string
+}
+
+/** The last entry that retention took away: the one that is kept first follows it. */
+export interface AuditBaseTable {
+  one: number
+  seq: number
+  hash: string
 }

@@ -16,7 +16,10 @@ import { ScheduledDags } from '../../src/engine/scheduled-dags.ts'
 import { Scheduler } from '../../src/engine/scheduler.ts'
 import { systemClock, systemIdentity } from '../../src/host/clock.ts'
 import { engineProbe } from '../../src/host/this-engine.ts'
+import type { Accounts } from '../../src/ports/accounts.ts'
 import type { Authenticator, Principal, Role } from '../../src/ports/authenticator.ts'
+import type { Clock } from '../../src/ports/clock.ts'
+import type { AccountParts } from '../../src/server/accounts/parts.ts'
 import type { ValueSource } from '../../src/ports/secrets.ts'
 import type { Store } from '../../src/ports/store.ts'
 import type { ServerOptions } from '../../src/server/parts.ts'
@@ -55,12 +58,18 @@ export interface House {
   close(): Promise<void>
 }
 
-export interface HouseOptions extends Pick<ServerOptions, 'limits'> {
+export interface HouseOptions extends Pick<ServerOptions, 'limits' | 'trustedProxies'> {
   readonly routes?: readonly AnyRoute[]
   /** Values of Secrets by name and key. */
   readonly secrets?: Readonly<Record<string, string>>
   /** Stands between the server and the store. */
   readonly wrap?: (store: Store) => Store
+  readonly clock?: Clock
+  readonly port?: number
+  /** Users who sign in, in place of people whose names are their tokens. */
+  readonly accounts?: (
+    accounts: Accounts,
+  ) => Promise<{ readonly accounts: AccountParts; readonly authenticator: Authenticator }>
 }
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
@@ -91,22 +100,23 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       nameOf: runName,
       notesOf: () => ['a note'],
     }),
-    authenticator: people(revoked),
     hooks: {
       runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
       values,
       serves: () => true,
     },
+    ...((await options.accounts?.(local.store.accounts)) ?? { authenticator: people(revoked) }),
     probe: engineProbe,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     identity: systemIdentity,
     version: '0.0.0-test',
     trouble: (_id, error) => troubles.push(error),
     checkAnswers: true,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.trustedProxies === undefined ? {} : { trustedProxies: options.trustedProxies }),
   }
   const open = (port: number): Promise<Server> => openServer(parts, options.routes ?? ROUTES, port)
-  let server = await open(0)
+  let server = await open(options.port ?? 0)
   const { url, port } = server
   return {
     url,

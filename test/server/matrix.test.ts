@@ -4,7 +4,7 @@ import type { AnyRoute } from '../../src/server/route.ts'
 import { ROUTES } from '../../src/server/routes.ts'
 import { type House, oneTask, openHouse } from './house.ts'
 
-/** Every route as everybody: who is not known gets 401, who may not see it 404, who may only look 403. */
+/** Every route that needs no accounts, as everybody (see accounts-matrix.test.ts for all): who is not known gets 401, who may not see it 404, who may only look 403. */
 
 let house: House
 let run: string
@@ -55,16 +55,17 @@ async function statusOf(route: AnyRoute, as: string | null, over = {}): Promise<
 }
 
 /** Of a signed one the sender proves itself, which hooks.test.ts is about. */
-const isOpen = (route: AnyRoute): boolean => ['public', 'signed'].includes(route.access.kind)
-const closed = ROUTES.filter(route => !isOpen(route))
-const objects = ROUTES.filter(({ access }) => access.kind === 'object')
+const isOpen = ({ access }: AnyRoute): boolean => ['public', 'signed', 'entrance'].includes(access.kind)
+const plain = ROUTES.filter(({ needs }) => needs === undefined)
+const closed = plain.filter(route => !isOpen(route))
+const objects = plain.filter(({ access }) => access.kind === 'object')
 const changing = objects.filter(({ access }) => access.kind === 'object' && access.permission !== 'view')
 
 test('there are routes of every kind', () => {
   assert.ok(objects.length >= 20)
   assert.ok(changing.length >= 10)
   assert.deepEqual(
-    ROUTES.filter(isOpen).map(({ id }) => id),
+    plain.filter(isOpen).map(({ id }) => id),
     ['receiveHook', 'getHealth', 'getReady', 'signIn', 'getOpenApi'],
   )
 })

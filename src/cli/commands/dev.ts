@@ -103,7 +103,9 @@ export async function dev(environment: Environment, directory: string, options: 
         const { serveDev } = await import('../dev-server.ts')
         const { user } = environment
         const notesOf = (dag: Dag): readonly string[] => ignoredNotes(dag, watched.ignores)
-        server = await serveDev({ local, engine, dags: scheduled, folder, user, notesOf, port, say })
+        const accounts = options.accounts ?? null
+        const serving = { local, engine, dags: scheduled, folder, user, notesOf, port, accounts, say }
+        server = await serveDev(serving)
       }
       const stopWatching = onChanges(folder, look, say)
       await over.promise
@@ -128,6 +130,8 @@ export interface DevOptions extends ExecutionOptions {
   readonly port?: string
   /** False with `--no-server`. */
   readonly server?: boolean
+  /** `true`, or the file that was named. */
+  readonly accounts?: string | true
 }
 
 function portOf(text: string): number {

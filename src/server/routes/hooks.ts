@@ -53,13 +53,13 @@ const receive = route<z.output<typeof hookParams>, Record<string, Json>, Uint8Ar
 export const HOOK_ROUTES: readonly AnyRoute[] = [receive]
 
 async function received(call: HookCall) {
-  const { params, body, request, parts } = call
+  const { params, body, headers, parts } = call
   const { hooks, clock } = parts
   if (hooks === undefined) throw noAddress()
   const { dag, hook } = await hookOf(parts, params)
   const digest = await checkProof(call, hook)
   const secretHeader = hook.proof?.kind === 'token' ? hook.proof.header : null
-  const event = eventOf(body, request.headers, call.query, secretHeader)
+  const event = eventOf(body, headers, call.query, secretHeader)
   const judged = judge(hook, event)
   if (judged.kind === 'passed') return letPass('FILTERED')
   if (judged.kind === 'refused') {
@@ -89,7 +89,7 @@ async function hookOf(
 }
 
 /** @returns a digest of what is signed; null when nothing is. */
-async function checkProof({ params, body, request, header, parts }: HookCall, hook: IncomingWebhook) {
+async function checkProof({ params, body, address, header, parts }: HookCall, hook: IncomingWebhook) {
   const { hooks, clock, rates } = parts
   if (hook.proof === null || hooks === undefined) return null
   let key: string | null
@@ -107,7 +107,7 @@ async function checkProof({ params, body, request, header, parts }: HookCall, ho
   }
   const shown = proven(hook.proof, plain, body, header, clock.now())
   if (shown !== null) return shown.digest
-  if (!rates.wrongProofs.take(request.source, clock.now())) throw tooMany()
+  if (!rates.wrongProofs.take(address, clock.now())) throw tooMany()
   throw new RequestProblem('UNAUTHENTICATED', 'the sender did not prove itself', 'check its secret')
 }
 

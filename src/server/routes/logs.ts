@@ -45,14 +45,14 @@ const getLog = route({
       },
     },
   },
-  async handle({ object: run, params, query, parts }) {
+  async handle({ object: run, params, query, stillMay, parts }) {
     const attempts = await parts.store.attempts(run.id, params.task)
     const attempt = query.attempt ?? attempts.length
     const of = attempts.find(one => one.attempt === attempt)
     if (of === undefined) throw await noAttempt(parts, run, params.task, attempt)
     const named = { run: run.id, task: params.task, attempt }
     const ref = query.container === undefined ? named : { ...named, container: query.container }
-    return await logAnswer(parts, run, ref, of.phase === 'ended', query)
+    return await logAnswer(parts, run, ref, of.phase === 'ended', { ...query, stillMay })
   },
 })
 
@@ -78,6 +78,7 @@ interface Wanted {
   readonly bytes?: number | undefined
   readonly follow?: boolean | undefined
   readonly download?: boolean | undefined
+  readonly stillMay: () => Promise<boolean>
 }
 
 async function logAnswer(
@@ -100,7 +101,7 @@ async function logAnswer(
     ...(wanted.download === true ? { 'content-disposition': attachment(run, ref) } : {}),
   }
   if (wanted.follow === true && !ended) {
-    return { status: 200, headers, stream: followed(parts, ref, offset) }
+    return { status: 200, headers, stream: followed(parts, ref, offset, wanted.stillMay) }
   }
   const all = wanted.download === true || wanted.follow === true
   const end = all ? size : Math.min(size, offset + (wanted.bytes ?? limits.logBytesMax))
@@ -121,7 +122,12 @@ async function* piecesOf(
 }
 
 /** @throws {RequestProblem} `TOO_MANY_STREAMS` */
-function followed(parts: ServerParts, ref: LogRef, offset: number): Readable {
+function followed(
+  parts: ServerParts,
+  ref: LogRef,
+  offset: number,
+  stillMay: () => Promise<boolean>,
+): Readable {
   const { followers, limits } = parts
   if (followers.count >= limits.logFollowersMax) {
     const message = `${limits.logFollowersMax} logs are followed already`
@@ -130,7 +136,7 @@ function followed(parts: ServerParts, ref: LogRef, offset: number): Readable {
     })
   }
   followers.count += 1
-  const stream = Readable.from(growing(parts, ref, offset), { objectMode: false })
+  const stream = Readable.from(growing(parts, ref, offset, stillMay), { objectMode: false })
   stream.on('close', () => {
     followers.count -= 1
   })
@@ -142,13 +148,19 @@ function followed(parts: ServerParts, ref: LogRef, offset: number): Readable {
  * end was recorded is all there will ever be.
  */
 async function* growing(
-  { store, logs, clock }: ServerParts,
+  { store, logs, clock, limits }: ServerParts,
   ref: LogRef,
   offset: number,
+  stillMay: () => Promise<boolean>,
 ): AsyncGenerator<Uint8Array> {
+  let asked = clock.now()
   let mark: number | null = null
   let over = false
   for (let at = offset; ; ) {
+    if (clock.now() - asked >= limits.heartbeatMs) {
+      if (!(await stillMay())) return
+      asked = clock.now()
+    }
     const bytes = await logs.read(ref, at, CHUNK_BYTES)
     at += bytes.length
     if (bytes.length > 0) {

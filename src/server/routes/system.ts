@@ -88,7 +88,7 @@ const signIn = route({
   method: 'GET',
   path: '/sign-in',
   summary: 'Takes a one-time code from a link, and gives a cookie for it',
-  access: { kind: 'public' },
+  access: { kind: 'entrance' },
   query: z.strictObject({ code: z.string().min(1).max(200) }),
   responses: { 303: { description: 'Signed in.', headers: { location: 'Where to go on.' } } },
   async handle({ query, parts }) {

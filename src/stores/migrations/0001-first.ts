@@ -23,7 +23,7 @@ export const first: Migration = {
  * Text is ordered by its bytes, as in SQLite, whatever language the database is set to: pages and prefixes rest
  * on it.
  */
-function asPostgres(statement: string): string {
+export function asPostgres(statement: string): string {
   return statement.replace(/\) WITHOUT ROWID$/, ')').replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"')
 }
 

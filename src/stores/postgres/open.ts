@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
-import { StoreError, type Store } from '../../ports/store.ts'
+import type { StoreWithAccounts } from '../../ports/accounts.ts'
+import { StoreError } from '../../ports/store.ts'
 import { postgresSql } from '../dialect.ts'
 import { migrate, MIGRATIONS } from '../migrate.ts'
 import type { Migration } from '../migration.ts'
@@ -35,7 +36,10 @@ const VERSION_MIN = 160_000
  * @throws {StoreError} `DATABASE_UNAVAILABLE` (also for a wrong URL, password or certificate), `DATABASE_BUSY`,
  *   `READ_ONLY` (only where the schema is to be made), `SCHEMA_TOO_NEW`, `SCHEMA_CHANGED`, `DISK_FULL`.
  */
-export async function openPostgresStore(url: string, options: PostgresOptions = {}): Promise<Store> {
+export async function openPostgresStore(
+  url: string,
+  options: PostgresOptions = {},
+): Promise<StoreWithAccounts> {
   const address = readAddress(url)
   const { schema } = address
   const limits = { ...LIMITS, ...options }

@@ -12,7 +12,8 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Kysely } from 'kysely'
-import { StoreError, type Store } from '../../ports/store.ts'
+import type { StoreWithAccounts } from '../../ports/accounts.ts'
+import { StoreError } from '../../ports/store.ts'
 import { sqliteSql } from '../dialect.ts'
 import { migrate, MIGRATIONS } from '../migrate.ts'
 import type { Migration } from '../migration.ts'
@@ -62,7 +63,7 @@ const SMALL_TABLES = ['schema_step', 'dag', 'dag_version', 'engine', 'schedule',
  * @throws {StoreError} `UNSUPPORTED_FILESYSTEM`, `READ_ONLY`, `DATABASE_CORRUPT`, `SCHEMA_TOO_NEW`, `SCHEMA_CHANGED`,
  *   `DATABASE_BUSY`, `DISK_FULL`, `DATABASE_UNAVAILABLE`. The file is left as it was.
  */
-export async function openSqliteStore(file: string, options: SqliteOptions = {}): Promise<Store> {
+export async function openSqliteStore(file: string, options: SqliteOptions = {}): Promise<StoreWithAccounts> {
   const inMemory = file === ':memory:'
   const path = inMemory ? file : place(resolve(file))
   const busyMs = options.busyMs ?? BUSY_MS

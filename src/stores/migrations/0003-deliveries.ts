@@ -39,7 +39,7 @@ const statements = [
 ] as const
 
 export const deliveries: Migration = {
-  number: 2,
+  number: 3,
   name: 'deliveries',
   sql: {
     sqlite: statements,
