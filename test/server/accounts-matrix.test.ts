@@ -99,6 +99,7 @@ function requestOf(route: AnyRoute, over: Readonly<Record<string, string>> = {})
     version: '1',
     run,
     task: 'work',
+    number: '1',
     user: 'target',
     token,
     provider: 'none',
@@ -166,7 +167,7 @@ function expected({ access }: AnyRoute, name: string): 403 | 404 | 'allowed' {
 const ENDS = ['signOut', 'deleteDag', 'deleteRun']
 
 test('there are routes of every kind, and those that anybody may use are these', () => {
-  assert.equal(new Set(ROUTES.map(({ access }) => access.kind)).size, 7)
+  assert.equal(new Set(ROUTES.map(({ access }) => access.kind)).size, 8)
   assert.deepEqual(
     ROUTES.filter(isOpen)
       .map(({ id }) => id)
@@ -178,6 +179,7 @@ test('there are routes of every kind, and those that anybody may use are these',
       'getOpenApi',
       'getReady',
       'listSignInMethods',
+      'receiveHook',
       'setUp',
       'signIn',
       'signInWithPassword',
