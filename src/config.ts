@@ -21,6 +21,8 @@ export interface Config {
   readonly logs: Logs
   /** For DAGs that say nothing of it; null for no bound. */
   readonly retention: { readonly runs: number | null; readonly ageMs: number | null }
+  /** Where messages of webhooks may be sent, beside public addresses. */
+  readonly webhooks: { readonly allow: readonly string[]; readonly ports: readonly number[] }
   readonly kube: Kube
   readonly logLevel: LogLevel
 }
@@ -85,6 +87,7 @@ export function makeConfig(
     fenceSize: of('fenceSize'),
     logs: attempt(problems, () => logsOf(of)),
     retention: { runs: of('retention.runs'), ageMs: of('retention.age') },
+    webhooks: { allow: of('webhooks.allow'), ports: of('webhooks.ports') },
     kube: attempt(problems, () => kubeOf(env, of)),
     logLevel: of('log.level'),
   }

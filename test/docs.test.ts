@@ -7,6 +7,7 @@ import { LIMITS } from '../src/core/limits.ts'
 import { PROBLEM_CODES } from '../src/core/problem-codes.ts'
 import { REASONS } from '../src/core/run/reasons.ts'
 import { SKIP_REASONS } from '../src/core/schedule/skip.ts'
+import { DELIVERY_CODES } from '../src/ports/deliveries.ts'
 import { ACCOUNT_LIMITS } from '../src/ports/accounts.ts'
 import { STORE_CODES } from '../src/ports/store.ts'
 import { SERVER_LIMITS } from '../src/server/limits.ts'
@@ -68,6 +69,12 @@ ${table(['code', 'meaning'], rows(COMMAND_CODES))}
 What goes wrong between a client and the server, as \`application/problem+json\`; all codes above are said there too.
 
 ${table(['code', 'status', 'meaning'], api)}
+
+## Of messages to receivers
+
+How an attempt to deliver a message of a webhook ended; see [webhooks](../guide/webhooks.md).
+
+${table(['code', 'meaning'], rows(DELIVERY_CODES))}
 
 ## Of the store
 

@@ -13,6 +13,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   kubernetes: ['core'],
   executors: ['core', 'ports', 'kubernetes'],
   archives: ['core', 'ports'],
+  notifiers: ['core', 'ports'],
   config: ['core'],
   'config.ts': ['core', 'config'],
   operator: ['core', 'ports', 'spec', 'engine', 'kubernetes'],
@@ -29,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'stores',
     'executors',
     'archives',
+    'notifiers',
     'kubernetes',
     'host',
     'operator',
@@ -74,7 +76,7 @@ test('rooms import only along the arrows', () => {
 test('adapters do not import each other', () => {
   const wrong = production.flatMap(file => {
     const parts = normalize(file).split('/')
-    if (!['executors', 'archives', 'stores'].includes(parts[1] ?? '')) return []
+    if (!['executors', 'archives', 'notifiers', 'stores'].includes(parts[1] ?? '')) return []
     return imports(readFileSync(file, 'utf8'))
       .filter(name => name.startsWith('.'))
       .map(name => normalize(join(dirname(file), name)).split('/'))

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Engine } from '../engine/engine.ts'
+import { EngineEventRuns } from '../engine/event-runs.ts'
 import { EngineControl } from '../engine/control.ts'
 import type { ScheduledDags } from '../engine/scheduled-dags.ts'
 import { systemClock, systemIdentity } from '../host/clock.ts'
@@ -43,10 +44,16 @@ export async function serveDev(options: DevServerOptions): Promise<Server> {
     nameOf: runName,
     notesOf: options.notesOf,
   })
+  const hooks = {
+    runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
+    values: engine.parts.values,
+    serves: (namespace: string, dag: string) => dags.has(namespace, dag),
+  }
   const file = options.accounts === true ? null : options.accounts
   const accounts =
     options.accounts === null ? null : openDevAccounts(local.store.accounts, file, authenticator)
   const parts: ServerOptions = {
+    hooks,
     store: local.store,
     logs: local.logs,
     control,

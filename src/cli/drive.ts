@@ -12,6 +12,7 @@ import { CommandError, EXIT, exitCodeOf } from './exit.ts'
 import { type FollowFormat, follower } from './follow.ts'
 import type { Local } from './local.ts'
 import { openEngine } from './local-engine.ts'
+import { NotifierOnDemand } from './notify-on-demand.ts'
 import type { Records } from './records.ts'
 import { rootFailure } from './root-failure.ts'
 import type { Environment } from './settings.ts'
@@ -48,7 +49,9 @@ export async function driveRun(
   over.promise.catch(() => undefined)
   let mine: string | null = null
   const waiting: (readonly [RunState, readonly RunEvent[]])[] = []
+  const notifier = new NotifierOnDemand(environment, text => show.say(text))
   const seen = (state: RunState, events: readonly RunEvent[]): void => {
+    notifier.seen(state)
     if (mine === null) waiting.push([state, events])
     if (state.created.run !== mine) return
     show.events(state, events)
@@ -71,6 +74,7 @@ export async function driveRun(
     options.settings,
     options.executor,
   )
+  notifier.open(engine)
   const began = begin(engine)
   // From here on a signal cancels the run, even one that comes just before the run is known.
   const stopListening = listenForSignals(engine, began, environment.user, text => show.say(text))
@@ -84,12 +88,14 @@ export async function driveRun(
     const state = await over.promise
     show.end(state)
     await showEnd(state, { load: id => loadRun(local.store, id), logs: local.logs }, options)
+    await notifier.flush()
     return exitCodeOf(state)
   } catch (error) {
     show.end(null)
     throw error
   } finally {
     stopListening()
+    await notifier.close()
     await engine.close()
   }
 }

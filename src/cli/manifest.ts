@@ -1,3 +1,5 @@
+import { hookPaths } from '../core/webhook/incoming.ts'
+import { itemsOf } from '../core/webhook/outgoing.ts'
 import { resolve } from 'node:path'
 import type { Dag } from '../core/dag/dag.ts'
 import type { Problem } from '../core/problem.ts'
@@ -114,7 +116,9 @@ export function ignoredNotes(
     }
   }
   const ofDag = Object.entries(NOT_YET).flatMap(([field, sentence]) =>
-    field in dag.extra ? [`note: ${field} of DAG ${dag.name} ${sentence}`] : [],
+    field in dag.extra && !(field === 'triggers' && onlyHooks(dag))
+      ? [`note: ${field} of DAG ${dag.name} ${sentence}`]
+      : [],
   )
   const ofTasks = [...notes].map(([sentence, tasks]) => {
     const some =
@@ -126,7 +130,11 @@ export function ignoredNotes(
 
 /** Fields of a DAG that are read and checked, but that nothing acts on yet. */
 const NOT_YET: Readonly<Record<string, string>> = {
-  triggers: 'are not listened to yet: it starts by hand, on its schedules and by DagRuns',
-  webhook: 'is not called yet: nothing is sent',
+  triggers: 'other than webhooks are not listened to yet',
   retention: 'is not applied yet: all history is kept',
+}
+
+/** Those are answered by `kontroler dev` and a server. */
+function onlyHooks(dag: Dag): boolean {
+  return itemsOf(dag.extra['triggers'] ?? null).length === hookPaths(dag).length
 }

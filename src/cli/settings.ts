@@ -29,6 +29,8 @@ export interface Environment {
   readonly enginePlaces: EnginePlaces
   /** `$KONTROLER_CONTAINER_NETWORK`, such as `none` or `host`; null for the container engine's own default. */
   readonly containerNetwork: string | null
+  /** `$KONTROLER_WEBHOOK_ALLOW`: receivers of webhooks beside public ones and this machine; null for none. */
+  readonly webhookAllow: string | null
   /** Where `docker login` and `podman login` keep credentials. */
   readonly credentialFiles: readonly string[]
 }
@@ -65,6 +67,7 @@ export function environment(options: GlobalOptions, output?: string): Environmen
       return env['USER'] ?? userName()
     },
     executor: env['KONTROLER_EXECUTOR'] || null,
+    webhookAllow: env['KONTROLER_WEBHOOK_ALLOW'] || null,
     ...containers(env),
   }
 }

@@ -156,6 +156,53 @@ export interface DagVersionList {
   items: DagVersion[]
 }
 
+export interface Delivery {
+  /** What the receiver gets as `webhook-id`, the same with each attempt. */
+  id: string
+  run: string
+  /** Its place among the messages of the run. */
+  number: number
+  namespace: string
+  dag: string
+  event: string
+  /** Host and port. */
+  receiver: string
+  state: 'waiting' | 'delivered' | 'failed' | 'gone'
+  attempts: number
+  /** RFC 3339, UTC. */
+  createdAt: string
+  /** When it is tried next, once those before it are settled. */
+  nextAt: string | null
+  settledAt: string | null
+  /** The last attempts, the newest last. */
+  log: DeliveryAttempt[]
+  /** What is sent. */
+  message: unknown
+}
+
+export interface DeliveryAttempt {
+  /** RFC 3339, UTC. */
+  at: string
+  durationMs: number
+  code: 'DELIVERED' | 'RECEIVER_REFUSED' | 'RECEIVER_BUSY' | 'RECEIVER_GONE' | 'REDIRECTED' | 'TIMED_OUT' | 'CONNECTION_FAILED' | 'TLS_FAILED' | 'NAME_NOT_FOUND' | 'ADDRESS_REFUSED' | 'PORT_REFUSED' | 'URL_INVALID' | 'SECRET_MISSING' | 'SECRET_REFUSED' | 'HEADER_INVALID' | 'WEBHOOK_REMOVED'
+  /** What the code means. */
+  sentence: string
+  /** Of the answer; null when there was none. */
+  status: number | null
+  /** Where it was sent; for editors. */
+  address: string | null
+  /** Whether the certificate was checked; null without TLS. */
+  verified: boolean | null
+  /** The beginning of the answer; for editors. */
+  response: string | null
+}
+
+export interface DeliveryPage {
+  items: Delivery[]
+  /** Give it as `after` to read on; null at the end. */
+  next: string | null
+}
+
 export interface EventPage {
   items: RunEvent[]
   /** Give it as `after` to read on; null at the end of what is there now. */
@@ -206,6 +253,18 @@ export interface Graph {
     from: string
     to: string
   }[]
+}
+
+export interface HookAccepted {
+  accepted: true
+  /** The run that this event has started; the same for the same event. */
+  run: string
+}
+
+export interface HookPassed {
+  accepted: false
+  reason: 'FILTERED' | 'DAG_SUSPENDED' | 'CONCURRENCY_FORBID'
+  message: string
 }
 
 export interface Me {
@@ -889,6 +948,54 @@ export interface Operations {
     }
     answer: string
   }
+  /** Messages of a run to the receiver that its DAG names, in their order */
+  listRunDeliveries: {
+    params: {
+      run: string
+    }
+    query?: {
+      /** Several mean any of them. */
+      state?: ('waiting' | 'delivered' | 'failed' | 'gone')[]
+      /** Most items of the page; default 50. */
+      limit?: number
+      /** `next` of the page before. */
+      after?: string
+    }
+    answer: DeliveryPage
+  }
+  /** Messages of the runs of a DAG, newest first */
+  listDagDeliveries: {
+    params: {
+      namespace: string
+      name: string
+    }
+    query?: {
+      /** Several mean any of them. */
+      state?: ('waiting' | 'delivered' | 'failed' | 'gone')[]
+      /** Most items of the page; default 50. */
+      limit?: number
+      /** `next` of the page before. */
+      after?: string
+    }
+    answer: DeliveryPage
+  }
+  /** Sends a message again, or one that waits at once; under the same id */
+  sendDelivery: {
+    params: {
+      run: string
+      number: number
+    }
+    answer: Delivery
+  }
+  /** An event for a trigger of a DAG; its sender proves itself as the trigger says */
+  receiveHook: {
+    params: {
+      namespace: string
+      dag: string
+      trigger: string
+    }
+    answer: HookPassed | HookAccepted
+  }
   /** What its schedules will do, by the function that the scheduler asks */
   nextFires: {
     params: {
@@ -1199,6 +1306,10 @@ export const OPERATIONS = {
   retryRun: { method: 'POST', path: '/api/v1/runs/{run}/retry', body: 'json', answer: 'json' },
   forkRun: { method: 'POST', path: '/api/v1/runs/{run}/fork', body: 'json', answer: 'json' },
   getLog: { method: 'GET', path: '/api/v1/runs/{run}/tasks/{task}/log', body: 'nothing', answer: 'text' },
+  listRunDeliveries: { method: 'GET', path: '/api/v1/runs/{run}/deliveries', body: 'nothing', answer: 'json' },
+  listDagDeliveries: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/deliveries', body: 'nothing', answer: 'json' },
+  sendDelivery: { method: 'POST', path: '/api/v1/runs/{run}/deliveries/{number}/send', body: 'nothing', answer: 'json' },
+  receiveHook: { method: 'POST', path: '/hooks/{namespace}/{dag}/{trigger}', body: 'json', answer: 'json' },
   nextFires: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/schedule/next', body: 'nothing', answer: 'json' },
   listSkips: { method: 'GET', path: '/api/v1/dags/{namespace}/{name}/schedule/skips', body: 'nothing', answer: 'json' },
   followEvents: { method: 'GET', path: '/api/v1/events', body: 'nothing', answer: 'text' },

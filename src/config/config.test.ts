@@ -44,9 +44,18 @@ test('in a pod nothing has to be said', () => {
     fenceSize: 500,
     logs: { kind: 'files', maxBytes: 2 * 1024 ** 3 },
     retention: { runs: null, ageMs: 30 * 86_400_000 },
+    webhooks: { allow: [], ports: [80, 443, 8080, 8443] },
     kube: { kind: 'inCluster', host: '10.0.0.1', port: '443' },
     logLevel: 'info',
   })
+})
+
+test('receivers that are not public are listed by range or name', () => {
+  const { webhooks } = config({ KONTROLER_WEBHOOKS_ALLOW: '10.96.0.0/12, *.svc, fd00::/8' })
+  assert.deepEqual(webhooks.allow, ['10.96.0.0/12', '*.svc', 'fd00::/8'])
+  for (const wrong of ['http://a', 'a b', '*', '10.0.0.0/'])
+    assert.throws(() => config({ KONTROLER_WEBHOOKS_ALLOW: wrong }), wrong)
+  assert.throws(() => config({ KONTROLER_WEBHOOKS_PORTS: '70000' }))
 })
 
 test('the file says it, and the environment wins', () => {

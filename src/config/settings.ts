@@ -8,6 +8,7 @@ import {
   listenAddress,
   mapOf,
   oneOf,
+  text,
   url,
   type ValueType,
   whole,
@@ -32,6 +33,10 @@ const setting = <T, const D>(one: Setting<T, D>): Setting<T, D> => one
 const INSTALLATION_LENGTH_MAX = 30
 const NAMESPACE_LENGTH_MAX = 63
 const path = words('the path of a file')
+/** A range, an address or a name; `notifiers/webhook/policy.ts` reads it. */
+const receiver = text('a range of addresses, an address or a name', value =>
+  /^(?:[0-9a-fA-F:.]+(?:\/\d{1,3})?|(?:\*\.)?[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?)$/.test(value),
+)
 
 /** Every setting of the controller. The page docs/reference/configuration.md is made from this table. */
 export const SETTINGS = {
@@ -174,6 +179,22 @@ export const SETTINGS = {
     default: 30 * 86_400_000,
     shown: '`30d`',
     meaning: 'How long ended runs are kept, with their logs, when the DAG says nothing of it.',
+  }),
+  'webhooks.allow': setting({
+    env: 'KONTROLER_WEBHOOKS_ALLOW',
+    type: list(receiver, 'ranges such as 10.0.0.0/8, and names such as hooks.team.svc or *.example.com'),
+    default: [],
+    shown: 'none: only public addresses',
+    meaning:
+      'Receivers of webhooks that may have an address which is not public, by their ranges or their names. ' +
+      'Link-local addresses need a range of their own, those of metadata services an entry each.',
+  }),
+  'webhooks.ports': setting({
+    env: 'KONTROLER_WEBHOOKS_PORTS',
+    type: list(whole(1, 65_535), 'ports'),
+    default: [80, 443, 8080, 8443],
+    shown: '`80,443,8080,8443`',
+    meaning: 'Ports that messages of webhooks are sent to.',
   }),
   'kube.config': setting({
     env: 'KONTROLER_KUBECONFIG',

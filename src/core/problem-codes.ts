@@ -93,6 +93,7 @@ export const PROBLEM_CODES = {
   // triggers
   TRIGGER_SOURCE: 'a trigger needs exactly one source',
   TRIGGER_SECRET: 'a webhook trigger has no secret',
+  TRIGGER_PATH: 'the address of a webhook trigger cannot be used',
   TRIGGER_DUPLICATE: 'two triggers have one name',
   // expressions
   CEL_SYNTAX: 'a text is not a CEL expression',

@@ -13,6 +13,11 @@ export class ScheduledDags implements DagChanges {
     this.#scheduler = scheduler
   }
 
+  /** Whether it is one of these. */
+  has(namespace: string, name: string): boolean {
+    return [...this.#files, ...this.#own].some(({ dag }) => dag.namespace === namespace && dag.name === name)
+  }
+
   /** Takes up the DAGs that were made through the API before. */
   async open(store: Store): Promise<void> {
     await this.#inTurn(async () => {

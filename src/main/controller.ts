@@ -17,8 +17,10 @@ import { askFor, clusterMayPass, greet, identityOf, namespacesOf } from './clust
 import { databaseMayPass, openDatabase } from './database.ts'
 import { type Start, steady, stepOf, wordsOf } from './parts.ts'
 import { openPodEngine } from './pod-engine.ts'
+import { secretValues } from './secret-values.ts'
 import { watchRefused } from './refused-namespaces.ts'
 import { startTakeOver } from './take-over.ts'
+import { openWebhooks } from './webhooks.ts'
 
 export interface Controller {
   /** Resolves when all objects are read and every run is driven. Rejects when that can never be. */
@@ -101,6 +103,8 @@ async function begin(start: Start, outdate: (why: string) => void): Promise<void
   metrics.from({ views })
   ready.push(viewsCheck(views, steady))
 
+  const webhooks = openWebhooks({ config, store, log, values: secretValues(client, systemClock) })
+  closings.push(() => webhooks.close())
   const scheduler = new Scheduler(engine, { workdir: null, nameOf: scheduledRunName })
   closings.push(() => scheduler.close())
   const operator = openOperator({

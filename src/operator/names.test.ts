@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { anObject } from '../../test/model/cluster-objects.ts'
-import { MADE_FOR, numberOfRun, runOfObject } from './names.ts'
+import { numberOfRun } from '../engine/run-number.ts'
+import { MADE_FOR, runOfObject } from './names.ts'
 
 const madeFor = (text: string) => runOfObject(anObject('x', {}, { annotations: { [MADE_FOR]: text } }))
 

@@ -34,15 +34,6 @@ export function mirrorName(run: StoredRun, taken: boolean): string {
   return `${name.slice(0, OBJECT_NAME_LENGTH_MAX - piece.length - 1)}-${piece}`
 }
 
-/**
- * A number for a run, for programs that know runs by numbers: made from its id, the same each time, below 2^53.
- * Ids of one millisecond differ in ten bits; ids that hold no time are hashed.
- */
-export function numberOfRun(run: string, createdAt: number): number {
-  const digest = createHash('sha256').update(run).digest()
-  return createdAt * 1024 + (digest.readUInt16BE(0) & 0x03ff)
-}
-
 export function shortHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }

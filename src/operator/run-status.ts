@@ -1,6 +1,7 @@
 import type { Json } from '../core/json.ts'
 import type { RunPhase, TaskRow } from '../core/run/rows.ts'
 import { isTerminal } from '../core/run/state.ts'
+import { numberOfRun } from '../engine/run-number.ts'
 import type { StoredRun } from '../ports/store.ts'
 import type { Condition, DagRunStatus, TaskStatus } from '../spec/schema/status.ts'
 import type { ClusterObject } from './cluster.ts'
@@ -14,7 +15,6 @@ import {
   shortened,
   standingConditions,
 } from './conditions.ts'
-import { numberOfRun } from './names.ts'
 
 /** Tasks that a status names. */
 export const TASKS_SHOWN_MAX = 20

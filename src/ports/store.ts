@@ -3,6 +3,7 @@ import type { Json } from '../core/json.ts'
 import type { RunEvent } from '../core/run/events.ts'
 import type { AttemptRow, Rows, RunPhase, RunRow, TaskRow, TaskStateName } from '../core/run/rows.ts'
 import type { Skip } from '../core/schedule/skip.ts'
+import type { Deliveries } from './deliveries.ts'
 
 /**
  * The truth. One SQL store behind it, with a driver for SQLite and one for PostgreSQL; what it must do is written
@@ -19,6 +20,8 @@ import type { Skip } from '../core/schedule/skip.ts'
  * Reads see what was committed, also by other processes, one call at a time.
  */
 export interface Store {
+  /** Messages to receivers, in the same database. */
+  readonly deliveries: Deliveries
   /**
    * Appends facts to a run's log, replaces its rows and adds to the feed, in one transaction. A new run (version 0)
    * belongs to `engine`. Of a run's row only `phase`, `reason`, `message`, `startedAt`, `endedAt` and the counts
@@ -220,6 +223,8 @@ export interface Change extends FeedEntry {
   readonly from: number
   readonly namespace: string
   readonly dag: string
+  /** Version of the DAG that the run is pinned to. */
+  readonly dagHash: string
 }
 
 export interface TaskQuery {

@@ -41,6 +41,6 @@ export function checkContent(
   const taken = body?.kind === 'document' ? ['application/json', ...DOCUMENT_TYPES] : ['application/json']
   if (body === undefined)
     throw new RequestProblem('UNSUPPORTED_MEDIA_TYPE', 'a body is not taken here', 'send none')
-  if (!taken.includes(given))
+  if (body.kind !== 'bytes' && !taken.includes(given))
     throw unsupported(given === '' ? 'a body of no form' : given.slice(0, 100), taken.join(' or '))
 }

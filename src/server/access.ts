@@ -15,6 +15,8 @@ export type Visible = readonly string[] | null
  */
 export type Access<Params, Body, Found> =
   | { readonly kind: 'public' }
+  /** Programs that prove themselves with each request, by what its bytes are signed with: the handler checks it. */
+  | { readonly kind: 'signed' }
   /** Anybody, to become somebody: the request itself proves who it is, tries are counted, and each is written down. */
   | { readonly kind: 'entrance' }
   /** Anybody who is known; nothing that belongs to a namespace is told. */
@@ -95,6 +97,7 @@ export function authorizeRole<Params, Body, Found>(
 ): Visible {
   switch (access.kind) {
     case 'public':
+    case 'signed':
     case 'entrance':
     case 'known':
       return visibleTo(principal)

@@ -17,7 +17,8 @@ export interface Known {
   readonly authorized?: Authorized<unknown>
 }
 
-const isOpen = ({ access }: AnyRoute): boolean => access.kind === 'public' || access.kind === 'entrance'
+const OPEN: ReadonlySet<string> = new Set(['public', 'signed', 'entrance'])
+const isOpen = ({ access }: AnyRoute): boolean => OPEN.has(access.kind)
 
 /** @throws {RequestProblem} `UNAUTHENTICATED`, `NO_ACCOUNTS` */
 export async function principalOf(

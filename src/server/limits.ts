@@ -36,6 +36,10 @@ export const SERVER_LIMITS = {
   keyLengthMax: 200,
   /** Runs whose whole log is being replayed at once; others wait for their turn. */
   replaysMax: 4,
+  /** Events of webhooks that one address may send in a second, and ten times as many at once. */
+  hookEventsPerSecondMax: 2_000,
+  /** Events of one address in a minute whose sender did not prove itself; further ones are answered with 429. */
+  wrongProofsPerMinuteMax: 60,
   /** Tries to sign in as one user, within the window. */
   triesPerUserMax: 10,
   /** Tries to sign in from one address, within the window. */

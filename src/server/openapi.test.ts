@@ -23,7 +23,7 @@ test('every route is an operation, and says who may use it', () => {
   for (const { operation } of operations)
     assert.match(
       operation['x-access'],
-      /^(?:public|entrance|known|self|view|edit|admin)$/,
+      /^(?:public|signed|entrance|known|self|view|edit|admin)$/,
       operation.operationId,
     )
 })

@@ -89,7 +89,9 @@ function operationOf(route: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' 
     summary: route.summary,
     'x-access': 'permission' in access ? access.permission : access.kind,
     ...(access.kind === 'everything' ? { 'x-namespace': '*' } : {}),
-    ...(access.kind === 'public' || access.kind === 'entrance' ? { security: [] } : {}),
+    ...(access.kind === 'public' || access.kind === 'entrance' || access.kind === 'signed'
+      ? { security: [] }
+      : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...bodyOf(route, schemaOf),
     responses: { ...Object.fromEntries(answers), default: { $ref: '#/components/responses/Problem' } },
@@ -113,6 +115,13 @@ function bodyOf({ body }: AnyRoute, schemaOf: (schema: z.ZodType, io: 'input' | 
   if (body.kind === 'json') {
     const content = { 'application/json': { schema: schemaOf(body.schema, 'input') } }
     return { requestBody: { required: body.optional !== true, content } }
+  }
+  if (body.kind === 'bytes') {
+    const schema = {
+      type: 'string',
+      description: 'Whatever the sender sends; JSON and forms are understood.',
+    }
+    return { requestBody: { required: false, content: { '*/*': { schema } } } }
   }
   const text = { schema: { type: 'string', description: 'A document of kind DAG.' } }
   const content = { 'application/yaml': text, 'application/json': { schema: { type: 'object' } } }

@@ -181,6 +181,12 @@ const FASTIFY: Readonly<Record<string, () => RequestProblem>> = {
   ECONNRESET: () => new RequestProblem('MALFORMED_BODY', 'the body broke off', 'send it again'),
 }
 
+export function tooMany(): RequestProblem {
+  return new RequestProblem('TOO_MANY_REQUESTS', 'too much comes from there', 'send less, and later', {
+    headers: { 'retry-after': '10' },
+  })
+}
+
 export function noAddress(): RequestProblem {
   return new RequestProblem('NOT_FOUND', 'there is nothing of that address', 'see /api/v1/openapi.json')
 }

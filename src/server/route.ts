@@ -38,6 +38,8 @@ export interface Route<Params = unknown, Query = unknown, Body = unknown, Found 
 export type BodyForm<Body> =
   | { readonly kind: 'json'; readonly schema: z.ZodType<Body>; readonly optional?: true }
   | { readonly kind: 'document' }
+  /** What came, of whatever form, before anybody reads it. */
+  | { readonly kind: 'bytes' }
 
 export interface ResponseForm {
   readonly description: string
@@ -54,6 +56,8 @@ export interface Call<Params, Query, Body, Found> extends Authorized<Found> {
   readonly body: Body
   /** One header; several of a name count as none. */
   readonly header: (name: string) => string | null
+  /** All headers of one value, by their names in small letters. */
+  readonly headers: Readonly<Record<string, string>>
   /** Where the request comes from. */
   readonly address: string
   /** The address that was asked for, with its query. */
@@ -81,9 +85,10 @@ export interface Answer {
   readonly take?: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-/** Whether what the route does is written down: all that changes something, and all that lets somebody in. */
+/** Whether what the route does is written down: all that changes something, and all that lets somebody in.
+ * Events of other systems are not: each run says which trigger it came from, and who has no key writes nothing here. */
 export const isAudited = ({ method, access, changesNothing }: AnyRoute): boolean =>
-  access.kind === 'entrance' || (method !== 'GET' && changesNothing !== true)
+  access.kind === 'entrance' || (method !== 'GET' && changesNothing !== true && access.kind !== 'signed')
 
 /** A route whose own types are nobody's business any more. */
 export type AnyRoute = Route

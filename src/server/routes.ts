@@ -2,6 +2,8 @@ import { openApiOf } from './openapi.ts'
 import { type AnyRoute, route } from './route.ts'
 import { AUDIT_ROUTES } from './routes/audit.ts'
 import { DAG_ROUTES } from './routes/dags.ts'
+import { DELIVERY_ROUTES } from './routes/deliveries.ts'
+import { HOOK_ROUTES } from './routes/hooks.ts'
 import { LIVE_ROUTES } from './routes/live.ts'
 import { LOG_ROUTES } from './routes/logs.ts'
 import { OIDC_ROUTES } from './routes/oidc.ts'
@@ -36,6 +38,8 @@ export const ROUTES: readonly AnyRoute[] = [
   ...RUN_ROUTES,
   ...RUN_ACTIONS,
   ...LOG_ROUTES,
+  ...DELIVERY_ROUTES,
+  ...HOOK_ROUTES,
   ...SCHEDULE_ROUTES,
   ...LIVE_ROUTES,
   ...SYSTEM_ROUTES,

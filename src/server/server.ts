@@ -19,9 +19,10 @@ import { Ledger } from './ledger.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Live } from './live.ts'
 import type { Limits, ServerOptions, ServerParts } from './parts.ts'
-import { RequestProblem, answerOf, noAddress, problemOf } from './problem.ts'
+import { RequestProblem, answerOf, noAddress, problemOf, tooMany } from './problem.ts'
 import type { AnyRoute, Answer, Call, Noted } from './route.ts'
 import { shapeOf } from './shape-of.ts'
+import { Rates } from './hooks/rates.ts'
 import { checkRoutes } from './start-check.ts'
 import { Turns } from './turns.ts'
 import { askedOf, deny, written } from './written.ts'
@@ -84,10 +85,12 @@ function partsOf(options: ServerOptions): ServerParts {
     limits,
     trouble: error => options.trouble('stream', error),
   })
+  const { hookEventsPerSecondMax: events, wrongProofsPerMinuteMax: wrong } = limits
+  const rates = { events: new Rates(events, 10 * events), wrongProofs: new Rates(wrong / 60, wrong) }
   const { accounts } = options.accounts ?? {}
   const ledger = accounts === undefined ? null : new Ledger({ accounts, clock, limits })
   const replays = new Turns(limits.replaysMax)
-  return { ...options, limits, live, ledger, replays, followers: { count: 0 } }
+  return { ...options, limits, live, ledger, replays, followers: { count: 0 }, rates }
 }
 
 function fastifyOf(limits: Limits, parts: ServerParts): FastifyInstance {
@@ -184,6 +187,8 @@ function useRoute(app: FastifyInstance, route: AnyRoute, parts: ServerParts): vo
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
     // Before a byte of the body is read.
     onRequest: async request => {
+      if (route.access.kind === 'signed' && !parts.rates.events.take(request.ip, parts.clock.now()))
+        throw tooMany()
       let principal: Principal | null = null
       try {
         principal = await principalOf(route, request, parts)
@@ -234,6 +239,7 @@ async function callOf(
     query,
     body,
     header: name => headerOf(request, name),
+    headers: headersOf(request),
     address: request.ip,
     url: request.url,
     note,
@@ -267,6 +273,7 @@ function parsed(
 function bodyOf({ body: form }: AnyRoute, given: unknown): unknown {
   if (form === undefined) return undefined
   const bytes = given instanceof Uint8Array ? given : new Uint8Array()
+  if (form.kind === 'bytes') return bytes
   if (form.kind === 'document') return textOf(bytes)
   const value = bytes.length === 0 && form.optional === true ? {} : jsonOf(bytes)
   return parsed('body', form.schema, value, shapeOf(form.schema))
@@ -274,6 +281,11 @@ function bodyOf({ body: form }: AnyRoute, given: unknown): unknown {
 
 function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+function headersOf({ headers }: FastifyRequest): Readonly<Record<string, string>> {
+  const single = Object.entries(headers).filter(([, value]) => typeof value === 'string')
+  return Object.fromEntries(single) as Record<string, string>
 }
 
 function headerOf(request: FastifyRequest, name: string): string | null {

@@ -36,6 +36,12 @@ test('what changes something names the object whose it is', () => {
   refuses({ method: 'POST', access: { kind: 'everything' } }, /names no permission/)
 })
 
+test('what changes something for programs that sign takes bytes, and nobody else does', () => {
+  checkRoutes([{ ...good, method: 'POST', access: { kind: 'signed' }, body: { kind: 'bytes' } }])
+  refuses({ body: { kind: 'bytes' } }, /bytes that nobody has to sign/)
+  refuses({ method: 'POST', access: { kind: 'signed' } }, /signs nothing/)
+})
+
 test('no two routes share an address or a name, and params are those of the path', () => {
   assert.throws(() => checkRoutes([good, { ...good, id: 'other' }]), /is there twice/)
   assert.throws(() => checkRoutes([good, { ...good, path: '/other' }]), /is there twice/)

@@ -2,6 +2,7 @@ import type { AnyRoute } from './route.ts'
 
 const KINDS: ReadonlySet<unknown> = new Set([
   'public',
+  'signed',
   'entrance',
   'known',
   'self',
@@ -10,7 +11,7 @@ const KINDS: ReadonlySet<unknown> = new Set([
   'object',
 ])
 /** Those that say whose it is that is changed. */
-const OWNED: ReadonlySet<unknown> = new Set(['entrance', 'self', 'everything', 'object'])
+const OWNED: ReadonlySet<unknown> = new Set(['signed', 'entrance', 'self', 'everything', 'object'])
 const PERMISSIONS: ReadonlySet<unknown> = new Set(['view', 'edit', 'admin'])
 
 /**
@@ -38,6 +39,10 @@ export function checkRoutes(routes: readonly AnyRoute[]): void {
     const changes = route.method !== 'GET' && route.changesNothing !== true
     if (changes && (!isDeclared(access) || !OWNED.has(access.kind)))
       say('changes something without saying whose it is')
+    if (route.body?.kind === 'bytes' && (!isDeclared(access) || access.kind !== 'signed'))
+      say('takes bytes that nobody has to sign')
+    if (isDeclared(access) && access.kind === 'signed' && route.body?.kind !== 'bytes')
+      say('asks for a signature, but whoever sends it signs nothing')
     for (const key of [name, route.id]) {
       if (seen.has(key)) say('is there twice')
       seen.add(key)

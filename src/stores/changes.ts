@@ -15,7 +15,7 @@ export async function changes(db: Kysely<Tables>, query: ChangeQuery): Promise<r
   let rows = db
     .selectFrom('feed')
     .innerJoin('run', 'run.id', 'feed.run')
-    .select(['feed.seq', 'feed.run', 'feed.version', 'run.namespace', 'run.dag'])
+    .select(['feed.seq', 'feed.run', 'feed.version', 'run.namespace', 'run.dag', 'run.dag_hash as dagHash'])
     .select(before.as('from'))
     .where('feed.seq', '>', query.after)
     .orderBy('feed.seq')

@@ -20,6 +20,10 @@ export interface SqlDialect {
   readonly rowsMax: number | null
   /** Ends a query whose rows are to stay as they are until the transaction ends. */
   readonly locked: RawBuilder<unknown>
+  /** Ends a query whose rows are not to be removed until the transaction ends, but may change. */
+  readonly kept: RawBuilder<unknown>
+  /** As `locked`, without those that somebody else keeps as they are just now. */
+  readonly skipLocked: RawBuilder<unknown>
   /**
    * Whether several ordered streams are merged as they are. Else the first rows of each are taken and sorted, as
    * PostgreSQL does not see that an index is in order once its first column is fixed, where streams are united.
@@ -45,6 +49,8 @@ export const sqliteSql: SqlDialect = {
   values: rows => rows.flat(),
   rowsMax: 128,
   locked: sql``,
+  skipLocked: sql``,
+  kept: sql``,
   mergesStreams: true,
   lockPools: async () => undefined,
   lockSchema: async () => undefined,
@@ -69,6 +75,8 @@ export const postgresSql = (schema: string): SqlDialect => ({
   values: rows => (rows[0] ?? []).map((_, column) => rows.map(row => row[column])),
   rowsMax: null,
   locked: sql`for no key update`,
+  skipLocked: sql`for no key update skip locked`,
+  kept: sql`for key share`,
   mergesStreams: false,
   async lockPools(trx, pools) {
     // In one order everywhere, so that two that want several pools do not wait for each other.

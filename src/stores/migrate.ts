@@ -5,10 +5,11 @@ import type { SqlDialect } from './dialect.ts'
 import type { Dialect, Migration } from './migration.ts'
 import { first } from './migrations/0001-first.ts'
 import { accounts } from './migrations/0002-accounts.ts'
+import { deliveries } from './migrations/0003-deliveries.ts'
 import type { Tables } from './tables.ts'
 
 /** Every step, in order, without a gap. */
-export const MIGRATIONS: readonly Migration[] = [first, accounts]
+export const MIGRATIONS: readonly Migration[] = [first, accounts, deliveries]
 
 const STEPS_TABLE = `CREATE TABLE IF NOT EXISTS schema_step (
   number INTEGER NOT NULL PRIMARY KEY,

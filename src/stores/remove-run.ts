@@ -19,6 +19,7 @@ export async function removeRun(commits: GroupCommit, run: string): Promise<bool
       .returning('id')
       .executeTakeFirst()
     if (gone === undefined) return false
+    await trx.deleteFrom('delivery_line').where('run', '=', run).execute()
     await trx
       .insertInto('removed_run')
       .values({ run })
@@ -53,6 +54,7 @@ async function slice({ trx }: Writing, run: string): Promise<boolean> {
     ['event', 'seq'],
     ['task', 'idx'],
     ['feed', 'seq'],
+    ['delivery', 'number'],
   ] as const) {
     const { rows } = await sql`DELETE FROM ${sql.table(table)} WHERE run = ${run} AND ${sql.ref(key)} IN
       (SELECT ${sql.ref(key)} FROM ${sql.table(table)} WHERE run = ${run} ORDER BY ${sql.ref(key)} LIMIT ${SLICE})

@@ -225,6 +225,36 @@ CREATE TABLE audit_base (
   seq BIGINT NOT NULL,
   hash TEXT NOT NULL
 );
+CREATE TABLE subscriber (
+  name TEXT NOT NULL PRIMARY KEY,
+  position BIGINT NOT NULL
+);
+CREATE TABLE delivery_line (
+  run TEXT NOT NULL PRIMARY KEY,
+  host TEXT NOT NULL,
+  last BIGINT NOT NULL,
+  next_at BIGINT,
+  claim TEXT,
+  gone INTEGER NOT NULL
+);
+CREATE INDEX delivery_line_due ON delivery_line (host, next_at, run) WHERE next_at IS NOT NULL;
+CREATE TABLE delivery (
+  run TEXT NOT NULL,
+  number BIGINT NOT NULL,
+  namespace TEXT NOT NULL,
+  dag TEXT NOT NULL,
+  event TEXT NOT NULL,
+  body TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'failed', 'gone')),
+  attempts BIGINT NOT NULL,
+  created_at BIGINT NOT NULL,
+  since BIGINT NOT NULL,
+  settled_at BIGINT,
+  log TEXT NOT NULL,
+  PRIMARY KEY (run, number)
+);
+CREATE INDEX delivery_dag ON delivery (namespace, dag, created_at, run, number);
+CREATE INDEX delivery_waiting ON delivery (run, number) WHERE state = 'waiting';
 CREATE TRIGGER audit_base_never_shrinks BEFORE UPDATE ON audit_base FOR EACH ROW WHEN NEW.seq < OLD.seq
 BEGIN SELECT RAISE(ABORT, 'audit base never shrinks'); END;
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit FOR EACH ROW

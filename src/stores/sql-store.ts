@@ -25,6 +25,7 @@ import type {
 import { sqlAccounts } from './accounts/sql-accounts.ts'
 import { type AppendStatements, appendAll, appendSize, appendStatements, checkAppend } from './append.ts'
 import { changes } from './changes.ts'
+import { SqlDeliveries } from './deliveries.ts'
 import * as dags from './dags.ts'
 import type { SqlDialect } from './dialect.ts'
 import * as engines from './engines.ts'
@@ -60,6 +61,7 @@ export interface Database {
 /** The store over kysely. */
 export class SqlStore implements StoreWithAccounts {
   readonly accounts: Accounts
+  readonly deliveries: SqlDeliveries
   readonly #database: Database
   readonly #read: Kysely<Tables>
   readonly #commits: GroupCommit
@@ -80,6 +82,7 @@ export class SqlStore implements StoreWithAccounts {
       },
       feed: writing => this.#feed.write(writing),
     })
+    this.deliveries = new SqlDeliveries(this.#commits, read, dialect)
     this.accounts = sqlAccounts(read, dialect, this.#commits)
   }
 

@@ -19,6 +19,9 @@ export interface Tables {
   schedule: ScheduleTable
   skip: SkipTable
   writer: WriterTable
+  subscriber: SubscriberTable
+  delivery_line: DeliveryLineTable
+  delivery: DeliveryTable
   account: AccountTable
   role_grant: RoleGrantTable
   identity: IdentityTable
@@ -182,6 +185,40 @@ export interface SkipTable {
 export interface WriterTable {
   id: string
   number: number
+}
+
+/** How far somebody who follows the feed has come. */
+export interface SubscriberTable {
+  name: string
+  position: number
+}
+
+/** The messages of one run: they are taken one after the other, so the line is what is due and what is claimed. */
+export interface DeliveryLineTable {
+  run: string
+  host: string
+  /** Number of its last message. */
+  last: number
+  /** When its first waiting message is due; of one that is claimed, when the claim ends. Null: none waits. */
+  next_at: number | null
+  claim: string | null
+  gone: number
+}
+
+export interface DeliveryTable {
+  run: string
+  number: number
+  namespace: string
+  dag: string
+  event: string
+  body: string
+  state: string
+  attempts: number
+  created_at: number
+  since: number
+  settled_at: number | null
+  /** JSON of the last attempts. */
+  log: string
 }
 
 export interface AccountTable {

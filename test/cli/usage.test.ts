@@ -145,10 +145,10 @@ describe('plan', { concurrency: 2 }, () => {
   })
 
   test('fields that nothing acts on yet are said to be so', async () => {
-    const more = '  retention: {runs: 3}\n  webhook: {url: "https://example.com/"}\n'
+    const more = '  retention: {runs: 3}\n  triggers: [{name: n, nats: {servers: [nats://n], subject: s}}]\n'
     const file = await here.dag('quiet', '    - {name: a, image: busybox, script: "true"}\n', more)
     const { stdout } = await here.run('plan', file)
-    assert.match(stdout, /\nnote: webhook of DAG quiet is not called yet/)
+    assert.match(stdout, /\nnote: triggers of DAG quiet other than webhooks are not listened to yet/)
     assert.match(stdout, /\nnote: retention of DAG quiet is not applied yet/)
   })
 

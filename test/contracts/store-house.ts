@@ -227,9 +227,9 @@ function feed(withStore: WithStore): void {
     await store.append(append('r', 0, { events: two, rows: rows('r', { namespace: 'a' }) }))
     await store.append(append('s', 0, { rows: rows('s', { namespace: 'b', dag: 'other' }) }))
     await store.append(append('r', 2, { rows: rows('r', { namespace: 'a' }) }))
-    const first = { seq: 1, run: 'r', from: 0, version: 2, namespace: 'a', dag: 'etl' }
-    const second = { seq: 2, run: 's', from: 0, version: 1, namespace: 'b', dag: 'other' }
-    const third = { seq: 3, run: 'r', from: 2, version: 3, namespace: 'a', dag: 'etl' }
+    const first = { seq: 1, run: 'r', from: 0, version: 2, namespace: 'a', dag: 'etl', dagHash: 'hash' }
+    const second = { seq: 2, run: 's', from: 0, version: 1, namespace: 'b', dag: 'other', dagHash: 'hash' }
+    const third = { seq: 3, run: 'r', from: 2, version: 3, namespace: 'a', dag: 'etl', dagHash: 'hash' }
     assert.deepEqual(await store.changes({ after: 0, limit: 9 }), [first, second, third])
     assert.deepEqual(await store.changes({ after: 0, limit: 1 }), [first])
     assert.deepEqual(await store.changes({ after: 1, limit: 9, run: 'r' }), [third])

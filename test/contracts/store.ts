@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Store, StoreError, type StoreErrorCode } from '../../src/ports/store.ts'
+import { deliveriesContract } from './deliveries.ts'
 import { appendContract } from './store-append.ts'
 import { houseContract } from './store-house.ts'
 import { pagesContract } from './store-pages.ts'
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: OpenStore): void {
     describe('append', () => appendContract(withStore))
     describe('pages', () => pagesContract(withStore))
     describe('DAGs, engines, schedules, feed', () => houseContract(withStore))
+    describe('deliveries', () => deliveriesContract(withStore))
   })
 }
 

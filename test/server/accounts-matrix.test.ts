@@ -99,6 +99,7 @@ function requestOf(route: AnyRoute, over: Readonly<Record<string, string>> = {})
     version: '1',
     run,
     task: 'work',
+    number: '1',
     user: 'target',
     token,
     provider: 'none',
@@ -134,7 +135,7 @@ async function statusOf(route: AnyRoute, as: string, over = {}): Promise<[number
   return [response.status, text]
 }
 
-const isOpen = ({ access }: AnyRoute): boolean => access.kind === 'public' || access.kind === 'entrance'
+const isOpen = ({ access }: AnyRoute): boolean => ['public', 'signed', 'entrance'].includes(access.kind)
 const NEEDS = { view: 1, edit: 2, admin: 3 } as const
 const RANKS: Readonly<Record<Role, number>> = { viewer: 1, editor: 2, admin: 3 }
 
@@ -145,6 +146,7 @@ function expected({ access }: AnyRoute, name: string): 403 | 404 | 'allowed' {
   const rank = (namespace: string): number => RANKS[(roles.get(namespace) ?? roles.get('*')) as Role] ?? 0
   switch (access.kind) {
     case 'public':
+    case 'signed':
     case 'entrance':
     case 'known':
       return 'allowed'
@@ -165,7 +167,7 @@ function expected({ access }: AnyRoute, name: string): 403 | 404 | 'allowed' {
 const ENDS = ['signOut', 'deleteDag', 'deleteRun']
 
 test('there are routes of every kind, and those that anybody may use are these', () => {
-  assert.equal(new Set(ROUTES.map(({ access }) => access.kind)).size, 7)
+  assert.equal(new Set(ROUTES.map(({ access }) => access.kind)).size, 8)
   assert.deepEqual(
     ROUTES.filter(isOpen)
       .map(({ id }) => id)
@@ -177,6 +179,7 @@ test('there are routes of every kind, and those that anybody may use are these',
       'getOpenApi',
       'getReady',
       'listSignInMethods',
+      'receiveHook',
       'setUp',
       'signIn',
       'signInWithPassword',

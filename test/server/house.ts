@@ -9,6 +9,7 @@ import { runName } from '../../src/cli/run-name.ts'
 import { environment } from '../../src/cli/settings.ts'
 import { type Client, openClient } from '../../src/client/client.ts'
 import { dagHash } from '../../src/engine/dag-hash.ts'
+import { EngineEventRuns } from '../../src/engine/event-runs.ts'
 import { EngineControl } from '../../src/engine/control.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { ScheduledDags } from '../../src/engine/scheduled-dags.ts'
@@ -99,6 +100,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
       nameOf: runName,
       notesOf: () => ['a note'],
     }),
+    hooks: {
+      runs: new EngineEventRuns(engine, { workdir: folder, nameOf: runName }),
+      values,
+      serves: () => true,
+    },
     ...((await options.accounts?.(local.store.accounts)) ?? { authenticator: people(revoked) }),
     probe: engineProbe,
     clock: options.clock ?? systemClock,

@@ -2,6 +2,7 @@ import { statSync, watch } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Dag } from '../../core/dag/dag.ts'
 import { createRun } from '../../core/run/create.ts'
+import { hookPaths } from '../../core/webhook/incoming.ts'
 import { isTerminal } from '../../core/run/state.ts'
 import { dagHash } from '../../engine/dag-hash.ts'
 import type { Engine } from '../../engine/engine.ts'
@@ -17,6 +18,7 @@ import { type ExecutionOptions, executionOptions } from '../execution.ts'
 import { adoptableRuns } from '../interrupted.ts'
 import { type Local, openLocal } from '../local.ts'
 import { openEngine } from '../local-engine.ts'
+import type { Notifier } from '../notify.ts'
 import { type Manifest, ignoredNotes, printProblems, readManifest, storeManifest } from '../manifest.ts'
 import type { Server } from '../../server/server.ts'
 import type { Environment } from '../settings.ts'
@@ -84,9 +86,12 @@ export async function dev(environment: Environment, directory: string, options: 
     const scheduled = new ScheduledDags(scheduler)
     const stopListening = onSignals(() => over.resolve())
     let server: Server | null = null
+    let notifier: Notifier | null = null
     try {
       say(`watching ${folder}; state in ${environment.stateDir}; Ctrl-C ends`)
       await scheduled.open(local.store)
+      const { openNotifier } = await import('../notify.ts')
+      notifier = openNotifier(engine, environment, text => say(paint('yellow', text)))
       const look = async (): Promise<void> => {
         await reload(watched, local, engine, scheduled, environment, say)
         await scheduler.look()
@@ -109,6 +114,7 @@ export async function dev(environment: Environment, directory: string, options: 
       stopListening()
       await server?.close()
       await scheduler.close()
+      await notifier?.close()
       const left = engine.driving().filter(({ phase }) => !isTerminal(phase))
       await engine.close()
       for (const { created } of left)
@@ -173,6 +179,8 @@ async function reload(
   const names = dags.map(({ dag }) => dag.name).join(', ')
   const count = `${dags.length} ${dags.length === 1 ? 'DAG' : 'DAGs'}`
   say(`${first ? 'read' : 'read again'}: ${count}${names === '' ? '' : ` (${names})`}`)
+  for (const { dag } of dags)
+    for (const path of hookPaths(dag)) say(`hook: POST /hooks/${dag.namespace}/${dag.name}/${path}`)
   for (const note of new Set(dags.flatMap(({ dag }) => ignoredNotes(dag, watched.ignores)))) say(note)
   for (const dagRun of manifest.dagRuns) await startDagRun(dagRun, dags, engine, watched.folder, say)
 }

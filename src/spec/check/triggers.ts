@@ -1,5 +1,5 @@
 import { suggester } from '../../core/nearest.ts'
-import type { ExpressionScope } from '../../core/expression/expression.ts'
+import { EVENT_SCOPE } from '../../core/webhook/incoming.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagSpec, TriggerSpec } from '../schema/dag.ts'
 import { TRIGGER_SOURCES } from '../schema/trigger.ts'
@@ -23,6 +23,19 @@ export function checkTriggers(spec: Loose<DagSpec>, dagName: string | undefined,
     ([index, { name }]) => [name, ['spec', 'triggers', index, 'name']] as const,
   )
   checkUnique('trigger name', 'TRIGGER_DUPLICATE', names, report)
+  const paths = present(spec.triggers).flatMap(([index, { name, webhook }]) => {
+    if (webhook === undefined) return []
+    const place: Path = [
+      'spec',
+      'triggers',
+      index,
+      'webhook',
+      ...(webhook.path === undefined ? [] : ['path']),
+    ]
+    return [[webhook.path ?? name ?? String(index), place] as const]
+  })
+  for (const [path, place] of paths) checkHookPath(path, place, report)
+  checkUnique('address of a webhook', 'TRIGGER_PATH', paths, report)
 }
 
 function checkSource(
@@ -53,6 +66,7 @@ function checkSource(
       fix: 'add secret: {name, key}, or say auth: none',
     })
   }
+  checkDuration(webhook?.tolerance, [...path, 'webhook', 'tolerance'], 1_000, report)
   if (trigger.dag?.name !== undefined && trigger.dag.name === dagName) {
     report({
       code: 'DAG_CALLS_ITSELF',
@@ -65,6 +79,17 @@ function checkSource(
   for (const source of ['amqp', 'redis', 'mqtt'] as const) {
     checkAddress(trigger[source]?.url, [...path, source, 'url'], report)
   }
+}
+
+/** The last part of an address, of which the sender is told. */
+function checkHookPath(text: string, path: Path, report: Report): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(text)) return
+  report({
+    code: 'TRIGGER_PATH',
+    path,
+    message: `${shown(text)} cannot be the last part of an address`,
+    fix: 'use letters, digits, - and _, without a slash',
+  })
 }
 
 function checkAddress(url: string | undefined, path: Path, report: Report): void {
@@ -96,15 +121,6 @@ function checkTexts(trigger: Loose<TriggerSpec>, path: Path, report: Report): vo
       checkTemplateAt(value, EVENT_SCOPE, [...path, 'parameters', index, 'value'], report)
     }
   }
-}
-
-/** While no run exists yet, there is the event and nothing else. */
-const EVENT_SCOPE: ExpressionScope = {
-  parameters: new Map(),
-  tasks: new Map(),
-  item: false,
-  event: true,
-  attempt: false,
 }
 
 function checkMapping(

@@ -1,3 +1,4 @@
+import { RESERVED_HEADERS } from '../../core/webhook/outgoing.ts'
 import { present, type Loose } from '../loose.ts'
 import type { DagSpec } from '../schema/dag.ts'
 import { shown } from '../shape.ts'
@@ -21,6 +22,14 @@ export function checkWebhook(webhook: Loose<DagSpec>['webhook'], report: Report)
         path: [...place, 'name'],
         message: `${shown(header.name)} cannot be the name of a header`,
         fix: 'use letters, digits and -',
+      })
+    }
+    if (RESERVED_HEADERS.has(name.toLowerCase())) {
+      report({
+        code: 'HEADER_INVALID',
+        path: [...place, 'name'],
+        message: `the header ${name} is set by Kontroler itself`,
+        fix: 'leave it out',
       })
     }
     if (isGiven(header.value) === isGiven(header.fromSecret)) {

@@ -32,7 +32,26 @@ const webhook = z.strictObject({
     .meta({ default: 'hmac' })
     .optional(),
   secret: secretKey.describe('Secret with the HMAC key or the token.').optional(),
+  sender: z
+    .enum(['github', 'gitlab', 'stripe', 'standard'])
+    .describe('Who sends, which says where the signature or token stands and what it is made of.')
+    .optional(),
   header: text.describe('Header that carries the signature or token.').optional(),
+  prefix: text.describe('Text before the signature or token in the header, such as `sha256=`.').optional(),
+  algorithm: z
+    .enum(['sha256', 'sha512', 'sha1'])
+    .describe('Hash of the HMAC.')
+    .meta({ default: 'sha256' })
+    .optional(),
+  encoding: z
+    .enum(['hex', 'base64'])
+    .describe('How the signature is written.')
+    .meta({ default: 'hex' })
+    .optional(),
+  tolerance: duration
+    .describe('How far the time that a sender signs may lie from ours.')
+    .meta({ default: '5m' })
+    .optional(),
 })
 const cloudEvent = z.strictObject({
   types: textList.describe('Event types that count; all when absent.').optional(),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { attemptPath } from '../../../src/core/run/attempt-path.ts'
+import type { AttemptRow } from '../../../src/core/run/rows.ts'
 import { installationSelector, KEYS } from '../../../src/executors/pod/names.ts'
 import { CONFIG_MAPS, PODS } from '../../../src/kubernetes/resource.ts'
 import type { Store } from '../../../src/ports/store.ts'
@@ -20,6 +21,8 @@ import { ControllerHouse, knowKinds } from './house.ts'
 const TASKS = Number(process.env['KONTROLER_CLUSTER_TASKS'] ?? 40)
 const KILL_MS = Number(process.env['KONTROLER_KILL_MS'] ?? 3_000)
 const LINES = 50
+/** Well below the age at which an intent that came to nothing is given up. */
+const GIVEN_UP_S = 200
 const WITHIN_MS = 60_000 + TASKS * 2_000
 
 const lines = Array.from({ length: LINES }, (_, index) => index)
@@ -115,31 +118,42 @@ async function killed(house: ControllerHouse, openStore: () => Promise<Store>): 
   assert.equal(await house.end('SIGTERM'), 0, house.said)
 
   const store = await openStore()
+  let summary: string
   try {
     const { runId = '' } = status ?? {}
     const attempts = await store.attempts(runId)
     const ran = attempts.filter(({ task }) => task.startsWith('work['))
-    const names = ran.map(({ task, attempt }) => `${task} ${attempt}`)
-    const troubled = ran.filter(({ outcome }) => outcome !== 'exitCode' && outcome !== 'succeeded')
-    assert.deepEqual(
-      troubled.map(({ task, attempt, reason, message }) => `${task} ${attempt} ${reason} ${message}`),
-      [],
-    )
-    const wanted = Array.from({ length: TASKS }, (_, item) =>
-      (failsFirst(item) ? [1, 2] : [1]).map(attempt => `work[${item}] ${attempt}`),
-    ).flat()
-    assert.deepEqual(names.toSorted(), wanted.toSorted(), 'attempts in the database')
     const told = readFileSync(join(ledger, 'attempts'), 'utf8').trim().split('\n')
-    assert.deepEqual(told.toSorted(), wanted.toSorted(), 'attempts that ran')
-    for (const { task, attempt } of ran) {
+    const isOwn = ({ outcome }: AttemptRow): boolean => outcome === 'succeeded' || outcome === 'exitCode'
+    const own = ran.filter(isOwn)
+    const never = ran.filter(attempt => !isOwn(attempt)).map(wordsOf)
+    // An intent of which nothing came is given up after five minutes, which a busy machine may take.
+    if (seconds < GIVEN_UP_S) assert.deepEqual(never, [])
+    assert.deepEqual(told.toSorted(), own.map(nameOf).toSorted(), 'attempts that ran, and those that ended')
+    for (let item = 0; item < TASKS; item += 1) {
+      const ends = own.filter(({ task }) => task === `work[${item}]`)
+      const fails = failsFirst(item) && ends[0]?.attempt === 1
+      const wanted = fails ? ['exitCode', 'succeeded'] : ['succeeded']
+      assert.deepEqual(
+        ends.map(({ outcome }) => outcome),
+        wanted,
+        `ends of item ${item}`,
+      )
+    }
+    const without = never.length === 0 ? '' : `, ${never.length} attempts were given up before they began`
+    summary = `${kills} kills in ${seconds} s: ${TASKS} tasks, each attempt ran once, each log is whole${without}`
+    for (const { task, attempt } of own) {
       const file = join(house.stateDir, attemptPath(runId, task, attempt), 'log')
       assert.equal(readFileSync(file, 'utf8'), logOf(task, attempt), `log of ${task} ${attempt}`)
     }
   } finally {
     await store.close()
   }
-  console.log(`${kills} kills in ${seconds} s: ${TASKS} tasks, each attempt ran once, each log is whole`)
+  console.log(summary)
 }
+
+const nameOf = ({ task, attempt }: AttemptRow): string => `${task} ${attempt}`
+const wordsOf = (attempt: AttemptRow): string => `${nameOf(attempt)} ${attempt.reason} ${attempt.message}`
 
 /** Tombstones go with their fences, and fences when nothing needs them. */
 async function noPodIsLeft(house: ControllerHouse): Promise<void> {

@@ -77,6 +77,18 @@ test('a newer program brings an older database up, and keeps what is in it', () 
     assert.match(schemaOf(file), /CREATE TABLE extra/)
   }))
 
+test('who brings a database up tells nobody of what was in it before', () =>
+  inFolder(async folder => {
+    const file = join(folder, 'k.db')
+    const before = await openSqliteStore(file, { migrations: MIGRATIONS.slice(0, -1) })
+    await before.append(append('r', 0))
+    await before.close()
+    const after = await openSqliteStore(file)
+    assert.equal(await after.feedEnd(), 1)
+    assert.equal(await after.deliveries.position(), 1)
+    await after.close()
+  }))
+
 test('a step that fails half way leaves the schema as it was', () =>
   withStore(async (store, file) => {
     await store.close()
