@@ -102,12 +102,12 @@ function copied(rest: string): readonly ImageEntry[] {
   throw new Error(`where ${from} of the Dockerfile comes from is not known`)
 }
 
-/** Files of a folder; packages inside a package are listed for themselves. */
-function filesBelow(folder: string): readonly string[] {
+/** Files of a folder; what npm has put into a package, right below it, is listed for itself. */
+function filesBelow(folder: string, isPackage = true): readonly string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap(entry => {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(path)
-    return [path]
+    if (!entry.isDirectory()) return [path]
+    return isPackage && entry.name === 'node_modules' ? [] : filesBelow(path, false)
   })
 }
 
